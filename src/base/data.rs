@@ -1,0 +1,72 @@
+//! Data as it comes from files, before the program says what it should be.
+
+use super::Shape;
+
+/// Where an entry came from, for messages.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Origin {
+    /// The file, or `--set`.
+    pub file: String,
+    /// Line from 1, where it is known.
+    pub line: Option<usize>,
+}
+
+/// The elements of an entry, row-major.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Values {
+    /// True and false.
+    Bool(Vec<bool>),
+    /// Whole numbers.
+    Int(Vec<i64>),
+    /// Reals; a missing element is NaN here and marked in [`Entry::missing`].
+    Real(Vec<f64>),
+    /// Texts.
+    Str(Vec<String>),
+}
+
+/// One named input.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// Its elements.
+    pub values: Values,
+    /// Its sizes; a scalar has none.
+    pub shape: Shape,
+    /// Which elements are missing; empty when none is.
+    pub missing: Vec<bool>,
+    /// Where it came from.
+    pub origin: Origin,
+}
+
+/// Named inputs in the order of their files; a later one of the same name replaces an earlier.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct Data {
+    entries: Vec<(String, Entry)>,
+}
+
+impl Data {
+    /// Adds or replaces an entry.
+    pub fn insert(&mut self, name: impl Into<String>, entry: Entry) {
+        let name = name.into();
+        match self.entries.iter_mut().find(|(n, _)| *n == name) {
+            Some(slot) => slot.1 = entry,
+            None => self.entries.push((name, entry)),
+        }
+    }
+
+    /// The entry of a name.
+    pub fn get(&self, name: &str) -> Option<&Entry> {
+        self.entries.iter().find(|(n, _)| n == name).map(|(_, e)| e)
+    }
+
+    /// All names.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.entries.iter().map(|(n, _)| n.as_str())
+    }
+
+    /// Adds everything of `other`, which wins where names meet.
+    pub fn merge(&mut self, other: Data) {
+        for (name, entry) in other.entries {
+            self.insert(name, entry);
+        }
+    }
+}
