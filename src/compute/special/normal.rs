@@ -1,0 +1,240 @@
+//! The Gaussian distribution function, its log and its inverse.
+//!
+//! Noise is standard normal, so everything that carries noise to values begins here. Tails are held as logs: Φ(−40) is no
+//! f64 any more, ln Φ(−40) is.
+
+use super::{HALF_LN_2PI, LN_2, log1mexp};
+use std::f64::consts::{FRAC_1_SQRT_2, PI};
+
+/// The error function.
+#[inline]
+pub fn erf(x: f64) -> f64 {
+    libm::erf(x)
+}
+
+/// 1 − erf(x), accurate in the upper tail.
+#[inline]
+pub fn erfc(x: f64) -> f64 {
+    libm::erfc(x)
+}
+
+/// exp(x²) erfc(x), which does not underflow for large x.
+///
+/// # Source
+/// Rational approximations of Cephes `ndtr.c` (S. L. Moshier), there multiplied by exp(−x²).
+pub fn erfcx(x: f64) -> f64 {
+    if x < 1.0 {
+        (x * x).exp() * libm::erfc(x)
+    } else if x < 8.0 {
+        horner(&ERFC_P, x) / horner(&ERFC_Q, x)
+    } else if x < 1e6 {
+        horner(&ERFC_R, x) / horner(&ERFC_S, x)
+    } else {
+        1.0 / (x * PI.sqrt())
+    }
+}
+
+/// ln of the standard normal density.
+#[inline]
+pub fn normal_log_density(z: f64) -> f64 {
+    -0.5 * z * z - HALF_LN_2PI
+}
+
+/// Φ(x), the standard normal distribution function (`Phi` in the language).
+#[inline]
+pub fn phi(x: f64) -> f64 {
+    0.5 * libm::erfc(-x * FRAC_1_SQRT_2)
+}
+
+/// ln Φ(x) (`log_Phi`), accurate in both tails.
+#[inline]
+pub fn log_phi(x: f64) -> f64 {
+    if x > 0.0 {
+        (-phi(-x)).ln_1p()
+    } else if x > -1.4 {
+        phi(x).ln()
+    } else {
+        -0.5 * x * x + (0.5 * erfcx(-x * FRAC_1_SQRT_2)).ln()
+    }
+}
+
+/// Φ⁻¹(p) (`inv_Phi`): ∓∞ at 0 and 1, NaN outside of [0, 1].
+///
+/// # Source
+/// M. J. Wichura, "Algorithm AS 241: the percentage points of the normal distribution", Applied Statistics 37 (1988), PPND16.
+#[inline]
+pub fn inv_phi(p: f64) -> f64 {
+    let q = p - 0.5;
+    if q.abs() <= 0.425 {
+        central(q)
+    } else if q < 0.0 {
+        -far_tail(p.ln())
+    } else {
+        far_tail((1.0 - p).ln())
+    }
+}
+
+/// The z with ln Φ(z) = log_p, for any log_p ≤ 0 (NaN above).
+pub fn inv_log_phi(log_p: f64) -> f64 {
+    if log_p > -LN_2 {
+        let upper = -log_p.exp_m1();
+        if upper >= 0.075 {
+            central(0.5 - upper)
+        } else {
+            far_tail(log1mexp(log_p))
+        }
+    } else if log_p >= -2.5 {
+        central(log_p.exp() - 0.5)
+    } else {
+        -far_tail(log_p)
+    }
+}
+
+/// erf⁻¹(p) for p in [−1, 1], accurate in relative terms near 0.
+pub fn inv_erf(p: f64) -> f64 {
+    if p.abs() <= 0.85 {
+        FRAC_1_SQRT_2 * central(0.5 * p)
+    } else {
+        (FRAC_1_SQRT_2 * far_tail((0.5 * (1.0 - p.abs())).ln())).copysign(p)
+    }
+}
+
+/// Φ⁻¹(½ + q) for |q| ≤ 0.425, accurate in relative terms near q = 0.
+#[inline]
+fn central(q: f64) -> f64 {
+    let r = 0.180625 - q * q;
+    q * horner(&AS241_A, r) / horner(&AS241_B, r)
+}
+
+/// −Φ⁻¹(p) for p < 0.08, from ln p.
+fn far_tail(log_p: f64) -> f64 {
+    let r = (-log_p).sqrt();
+    if r <= 5.0 {
+        horner(&AS241_C, r - 1.6) / horner(&AS241_D, r - 1.6)
+    } else if r <= 26.0 {
+        horner(&AS241_E, r - 5.0) / horner(&AS241_F, r - 5.0)
+    } else if log_p.is_finite() {
+        very_far_tail(log_p)
+    } else if log_p == f64::NEG_INFINITY {
+        f64::INFINITY
+    } else {
+        f64::NAN
+    }
+}
+
+/// Newton's method on ln Φ, whose slope in the tail is nearly |z|.
+fn very_far_tail(log_p: f64) -> f64 {
+    let mut t = (-2.0 * log_p - (-4.0 * PI * log_p).ln()).sqrt();
+    for _ in 0..3 {
+        let scaled = 0.5 * erfcx(t * FRAC_1_SQRT_2);
+        let gap = -0.5 * t * t + scaled.ln() - log_p;
+        t += gap * scaled * (2.0 * PI).sqrt();
+    }
+    t
+}
+
+/// A polynomial, highest power first.
+#[inline]
+fn horner(c: &[f64], x: f64) -> f64 {
+    c.iter().fold(0.0, |sum, &c| sum * x + c)
+}
+
+const AS241_A: [f64; 8] = [
+    2509.0809287301227,
+    33430.57558358813,
+    67265.7709270087,
+    45921.95393154987,
+    13731.69376550946,
+    1971.5909503065513,
+    133.14166789178438,
+    3.3871328727963665,
+];
+const AS241_B: [f64; 8] = [
+    5226.495278852854,
+    28729.085735721943,
+    39307.89580009271,
+    21213.794301586597,
+    5394.196021424751,
+    687.1870074920579,
+    42.31333070160091,
+    1.0,
+];
+const AS241_C: [f64; 8] = [
+    0.0007745450142783414,
+    0.022723844989269184,
+    0.2417807251774506,
+    1.2704582524523684,
+    3.6478483247632045,
+    5.769497221460691,
+    4.630337846156546,
+    1.4234371107496835,
+];
+const AS241_D: [f64; 8] = [
+    1.0507500716444169e-9,
+    0.0005475938084995345,
+    0.015198666563616457,
+    0.14810397642748008,
+    0.6897673349851,
+    1.6763848301838038,
+    2.053191626637759,
+    1.0,
+];
+const AS241_E: [f64; 8] = [
+    2.0103343992922881e-7,
+    2.7115555687434876e-5,
+    0.0012426609473880784,
+    0.026532189526576124,
+    0.29656057182850487,
+    1.7848265399172913,
+    5.463784911164114,
+    6.657904643501103,
+];
+const AS241_F: [f64; 8] = [
+    2.0442631033899397e-15,
+    1.421511758316446e-7,
+    1.8463183175100548e-5,
+    0.0007868691311456133,
+    0.014875361290850615,
+    0.1369298809227358,
+    0.599832206555888,
+    1.0,
+];
+const ERFC_P: [f64; 9] = [
+    2.461969814735305e-10,
+    0.5641895648310689,
+    7.463210564422699,
+    48.63719709856814,
+    196.5208329560771,
+    526.4451949954773,
+    934.5285271719576,
+    1027.5518868951572,
+    557.5353353693994,
+];
+const ERFC_Q: [f64; 9] = [
+    1.0,
+    13.228195115474499,
+    86.70721408859897,
+    354.9377788878199,
+    975.7085017432055,
+    1823.9091668790973,
+    2246.3376081871097,
+    1656.6630919416134,
+    557.5353408177277,
+];
+const ERFC_R: [f64; 6] = [
+    0.5641895835477551,
+    1.275366707599781,
+    5.019050422511805,
+    6.160210979930536,
+    7.4097426995044895,
+    2.9788666537210022,
+];
+const ERFC_S: [f64; 7] = [
+    1.0,
+    2.2605286322011726,
+    9.396035249380015,
+    12.048953980809666,
+    17.08144507475659,
+    9.608968090632859,
+    3.369076451000815,
+];

@@ -1,0 +1,125 @@
+//! The improper uniform measures, on the line and on its positive half.
+//!
+//! They draw from a proper base, whose density the program then factors out again:
+//!
+//! ```text
+//! Flat(mu, sigma)    base Cauchy(mu, sigma)                                  |x − mu| / sigma = 1e6 lies at |z| = 5.0
+//! HalfFlat(sigma)    base with x / sigma = Φ(z) / Φ(−z), density             x / sigma = 1e±6 lies at z = ±4.75
+//!                    sigma / (sigma + x)², which is smooth and positive at 0
+//! ```
+//! `log_density` is 0 on the support, while `transport`, `log_cdf` and `log_ccdf` are the base's: truncation needs them.
+
+use super::Univariate;
+use super::cauchy::Cauchy;
+use super::logistic::logit_of_noise;
+use super::params::{is_positive, location_scale, not_below_zero, positive, positive_finite, real};
+use crate::compute::special::{log_inv_logit, softplus};
+
+describe!(
+    Flat,
+    Real,
+    "The improper uniform measure on the real line; mu and sigma hint at where the posterior lies and never change it.",
+    [real("mu").or(0.0), positive("sigma").or(1.0)]
+);
+describe!(
+    HalfFlat,
+    Real,
+    "The improper uniform measure on the positive reals; sigma hints at the posterior's scale and never changes it.",
+    [positive("sigma").or(1.0)]
+);
+
+impl Univariate for Flat {
+    fn transport(&self, p: &[f64], z: f64) -> f64 {
+        Cauchy.transport(p, z)
+    }
+    #[inline]
+    fn log_density(&self, p: &[f64], x: f64) -> f64 {
+        if !location_scale(p[0], p[1]) || x.is_nan() {
+            f64::NAN
+        } else if x.is_finite() {
+            0.0
+        } else {
+            f64::NEG_INFINITY
+        }
+    }
+    fn log_cdf(&self, p: &[f64], x: f64) -> f64 {
+        Cauchy.log_cdf(p, x)
+    }
+    fn log_ccdf(&self, p: &[f64], x: f64) -> f64 {
+        Cauchy.log_ccdf(p, x)
+    }
+    fn support(&self, p: &[f64]) -> (f64, f64) {
+        Cauchy.support(p)
+    }
+    fn mean(&self, _p: &[f64]) -> f64 {
+        f64::NAN
+    }
+    fn sd(&self, _p: &[f64]) -> f64 {
+        f64::NAN
+    }
+    fn improper_correction(&self, p: &[f64], x: f64) -> f64 {
+        -Cauchy.log_density(p, x)
+    }
+    fn is_improper(&self) -> bool {
+        true
+    }
+}
+
+impl Univariate for HalfFlat {
+    fn transport(&self, p: &[f64], z: f64) -> f64 {
+        if is_positive(p[0]) {
+            positive_finite(p[0] * logit_of_noise(z).exp())
+        } else {
+            f64::NAN
+        }
+    }
+    #[inline]
+    fn log_density(&self, p: &[f64], x: f64) -> f64 {
+        if !is_positive(p[0]) || x.is_nan() {
+            f64::NAN
+        } else if x >= 0.0 && x.is_finite() {
+            0.0
+        } else {
+            f64::NEG_INFINITY
+        }
+    }
+    fn log_cdf(&self, p: &[f64], x: f64) -> f64 {
+        if is_positive(p[0]) {
+            log_inv_logit((not_below_zero(x) / p[0]).ln())
+        } else {
+            f64::NAN
+        }
+    }
+    fn log_ccdf(&self, p: &[f64], x: f64) -> f64 {
+        if is_positive(p[0]) {
+            -softplus((not_below_zero(x) / p[0]).ln())
+        } else {
+            f64::NAN
+        }
+    }
+    fn support(&self, p: &[f64]) -> (f64, f64) {
+        if is_positive(p[0]) {
+            (0.0, f64::INFINITY)
+        } else {
+            (f64::NAN, f64::NAN)
+        }
+    }
+    fn mean(&self, _p: &[f64]) -> f64 {
+        f64::NAN
+    }
+    fn sd(&self, _p: &[f64]) -> f64 {
+        f64::NAN
+    }
+    fn improper_correction(&self, p: &[f64], x: f64) -> f64 {
+        if !is_positive(p[0]) || x.is_nan() {
+            f64::NAN
+        } else if x < 0.0 {
+            f64::NEG_INFINITY
+        } else {
+            p[0].ln() + 2.0 * (x / p[0]).ln_1p()
+        }
+    }
+    fn is_improper(&self) -> bool {
+        true
+    }
+}
