@@ -1,0 +1,116 @@
+//! What the author of a statement that does not fit may have meant.
+
+/// One thing to do next.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs)]
+pub enum Hint {
+    DidYouMean(&'static str),
+    Tilde,
+    SampleOrObserve,
+    SiteName,
+    OneSite,
+    Plate,
+    DoubleEquals,
+    SingleEquals,
+    Braces,
+    RangeDots,
+    NoAnnotation,
+    Or,
+    If,
+    ElseIf,
+    ElseAlone,
+    ForParens,
+    InBrackets,
+    NestComprehension,
+    NoFilter,
+    Comma,
+    NewLine,
+    Product,
+    StanBlock,
+    DataColon,
+    Fn,
+    Let,
+    Var,
+    Use,
+    Closure,
+    NoResult,
+    NoDefault,
+    OperatorFirst,
+    FieldColon,
+    BareBlock,
+    Bars,
+    Increment,
+    NoPlus,
+    Discard,
+    SameLine,
+    TuplePattern,
+    ClauseOrder,
+    Empty,
+    Repeated,
+}
+
+impl Hint {
+    /// The advice, in the user's words.
+    pub fn help(&self) -> String {
+        let text = match self {
+            Hint::DidYouMean(word) => return format!("did you mean `{word}`?"),
+            Hint::Tilde => "a draw is written with `~`: `sample x ~ D`, `observe y ~ D`",
+            Hint::SampleOrObserve => {
+                "write `sample x ~ D` for what is unknown, `observe y ~ D` for what is known"
+            }
+            Hint::SiteName => "a draw has a plain name: `sample x ~ D`",
+            Hint::OneSite => "draw one name at a time, or an array: `sample x[i in 0..n] ~ D`",
+            Hint::Plate => {
+                "an array is drawn with a range for each index: `sample x[i in 0..n] ~ D`"
+            }
+            Hint::DoubleEquals => "`==` compares; `=` names a value",
+            Hint::SingleEquals => "`=` names a value; `==` compares",
+            Hint::Braces => "a block stands in braces: `if c { … }`, `for i in 0..n { … }`",
+            Hint::RangeDots => "a range is `a..b`, without its end `b`",
+            Hint::NoAnnotation => "types are inferred here: remove the `:` and the type",
+            Hint::Or => "write `or` (or `||`)",
+            Hint::If => "write `if c { a } else { b }`",
+            Hint::ElseIf => "write `else if`",
+            Hint::ElseAlone => "`else` follows the `}` of its `if`",
+            Hint::ForParens => "write `for i in 0..n { … }`, without parentheses",
+            Hint::InBrackets => "a comprehension stands in brackets: `[e for i in 0..n]`",
+            Hint::NestComprehension => "nest comprehensions: `[[e for j in 0..m] for i in 0..n]`",
+            Hint::NoFilter => {
+                "a comprehension has no filter; choose by index, `xs[idx]`, or by `if … else …` in its elements"
+            }
+            Hint::Comma => "perhaps a comma is missing before it",
+            Hint::NewLine => "a statement ends at the end of its line, or at a `;`",
+            Hint::Product => "a product is written with `*`",
+            Hint::StanBlock => {
+                "a program has no blocks: declare `data y: real[n]`, then `sample`, `observe` and `return` from top to bottom"
+            }
+            Hint::DataColon => "write `data N: int`, `data y: real[N]`",
+            Hint::Fn => "a function is declared with `fn f(x) { … }`",
+            Hint::Let => "a value is named with `let x = e`",
+            Hint::Var => "a variable is declared with `var x = e`",
+            Hint::Use => "write `use std::gp` or `use \"helpers.odp\"`",
+            Hint::Closure => "a function value is `|x| e` or `|x| { … }`",
+            Hint::NoResult => "leave out the `->` where the result's type is to be inferred",
+            Hint::NoDefault => "a parameter has no default value",
+            Hint::OperatorFirst => {
+                "an operator stands at the end of a line, not at the beginning of the next; inside brackets either way"
+            }
+            Hint::FieldColon => "a record is written `{a: 1, b}`, with plain names",
+            Hint::BareBlock => {
+                "`{ … }` is a record here; a block stands only after `if`, `else`, `for`, `while`, `fn …` and `|…|`"
+            }
+            Hint::Bars => "a closure's parameters stand between bars: `|x, y| e`",
+            Hint::Increment => "write `i += 1`",
+            Hint::NoPlus => "a number takes no `+` before it",
+            Hint::Discard => "`_` discards a value; choose a name",
+            Hint::SameLine => {
+                "a call's `(` and an index's `[` stand on the line of what they apply to"
+            }
+            Hint::TuplePattern => "several names take parentheses: `let (a, b) = e`",
+            Hint::ClauseOrder => "write `data y: real[n] from \"key\" = default where condition`",
+            Hint::Empty => "something is missing between the brackets",
+            Hint::Repeated => "one of the two is too much",
+        };
+        text.to_owned()
+    }
+}
