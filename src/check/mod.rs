@@ -1,0 +1,95 @@
+//! Program in, checked model out: names to slots, types and shapes, warnings.
+//!
+//! ```text
+//! ast::Program ──resolve──▶ ir::Model ──infer──▶ types and shapes agree ──lint──▶ warnings
+//! ```
+
+mod endless;
+mod error;
+mod family;
+mod infer;
+mod lint;
+mod mismatch;
+mod names;
+mod order;
+mod resolve;
+mod scope;
+mod signature;
+#[cfg(test)]
+mod tests;
+mod types;
+mod visit;
+
+use crate::base::{Report, SourceMap, Span};
+use crate::ir::Model;
+use crate::syntax::ast::{Program, UsePath};
+
+/// A model that can be traced, and what should be looked at all the same.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    /// The model.
+    pub model: Model,
+    /// Warnings.
+    pub warnings: Vec<Report>,
+}
+
+/// A `use` whose text is wanted.
+#[derive(Clone, Copy, Debug)]
+pub struct UseRequest<'a> {
+    /// What is used.
+    pub path: &'a UsePath,
+    /// The `use` statement.
+    pub span: Span,
+    /// The name of the file that it stands in: paths are relative to it.
+    pub from: &'a str,
+}
+
+/// Where the text of used files comes from.
+pub trait Loader {
+    /// The name (one per file, however it is reached) and the text of a used file.
+    ///
+    /// # Errors
+    /// A report that points at the `use` when there is no such file.
+    fn load(&self, request: &UseRequest) -> Result<(String, String), Report>;
+}
+
+/// Checks a program: `name` is the model's, `sources` hold its text, `loader` finds what it uses.
+///
+/// # Errors
+/// All that was found wrong, in the order of the text.
+pub fn check(
+    program: Program,
+    name: &str,
+    sources: SourceMap,
+    loader: &dyn Loader,
+) -> Result<Checked, Vec<Report>> {
+    let resolved = resolve::resolve(&program, name, sources, loader);
+    let model = &resolved.model;
+    let mut errors = resolved.errors;
+    errors.extend(endless::endless(model));
+    errors.extend(order::too_early(model, &resolved.globals));
+    let mut reports: Vec<Report> = errors.iter().map(error::CheckError::report).collect();
+    reports.extend(resolved.reports);
+    reports.extend(infer::infer(model, &resolved.globals, &resolved.locals));
+    if !reports.is_empty() {
+        return Err(in_order(reports));
+    }
+    let lints = resolved
+        .lints
+        .iter()
+        .cloned()
+        .chain(lint::constant_factors(model));
+    let warnings = lints.map(|l| l.report()).collect();
+    Ok(Checked {
+        model: resolved.model,
+        warnings: in_order(warnings),
+    })
+}
+
+/// In the order of the text, each place and code once.
+fn in_order(mut reports: Vec<Report>) -> Vec<Report> {
+    let place = |r: &Report| r.labels.first().map(|l| l.span).unwrap_or_default();
+    reports.sort_by_key(|r| (place(r).file, place(r).start, place(r).end));
+    reports.dedup_by(|a, b| a.code == b.code && place(a) == place(b));
+    reports
+}

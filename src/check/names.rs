@@ -1,0 +1,255 @@
+//! What a misspelt name was meant to be.
+
+use crate::base::{Report, Span};
+
+/// What can be said about a name that is not known.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Hint {
+    /// Nothing.
+    Nothing,
+    /// A name that is known and looks like it.
+    Nearest(String),
+    /// What another language calls so is written like this here.
+    Foreign(&'static str),
+    /// Part of a size: only a name alone is bound by its array.
+    Size(String),
+    /// It is declared further down.
+    Below(String, Span),
+    /// It was declared in a block that has ended.
+    Ended(String, Span),
+    /// A prefix `name::` without a `use`.
+    UseModule(String),
+    /// A site in some arms of an `if`, not in all.
+    SomeArms(String, Span),
+}
+
+impl Hint {
+    /// Marks the declaration that was meant, where there is one.
+    pub fn label(&self, report: Report) -> Report {
+        match self {
+            Hint::Below(_, span) => report.label(*span, "declared only here, below"),
+            Hint::Ended(_, span) => report.label(*span, "known only inside the block around this"),
+            Hint::SomeArms(_, span) => report.label(*span, "drawn only in this arm"),
+            _ => report,
+        }
+    }
+
+    /// One thing to do next.
+    pub fn help(&self) -> Option<String> {
+        match self {
+            Hint::Nothing => None,
+            Hint::Nearest(name) => Some(format!("did you mean `{name}`?")),
+            Hint::Foreign(text) => Some(format!("here this is {text}")),
+            Hint::Size(name) => Some(format!(
+                "only a name alone is a size that its array binds: declare `data {name}: int` above"
+            )),
+            Hint::Below(name, _) => Some(format!("move the declaration of `{name}` above its use")),
+            Hint::UseModule(name) => {
+                Some(format!("say where it comes from: `use std::{name}` above"))
+            }
+            Hint::Ended(name, _) => Some(format!(
+                "declare `var {name} = …` before the block and assign to it inside, or use the block's value"
+            )),
+            Hint::SomeArms(name, _) => Some(format!(
+                "give it a value in every arm: `let {name} = if … {{ sample … }} else {{ … }}`"
+            )),
+        }
+    }
+}
+
+/// The candidate nearest to `name`, if one is near enough to have been meant. Of equally near ones, the first.
+pub(super) fn nearest<'a>(
+    name: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    let written: Vec<char> = name.chars().collect();
+    let budget = match written.len() {
+        0 | 1 => 0,
+        2..=3 => 1,
+        4..=7 => 2,
+        _ => 3,
+    };
+    let mut best: Option<(usize, &'a str)> = None;
+    for candidate in candidates {
+        let distance = distance_of(name, &written, candidate);
+        if distance <= budget && best.is_none_or(|(d, _)| distance < d) {
+            best = Some((distance, candidate));
+        }
+    }
+    best.map(|(_, c)| c)
+}
+
+fn distance_of(name: &str, written: &[char], candidate: &str) -> usize {
+    let bare = |s: &str| s.replace('_', "").to_lowercase();
+    if bare(name) == bare(candidate) {
+        return 0;
+    }
+    distance(written, &candidate.chars().collect::<Vec<_>>())
+}
+
+/// Insertions, deletions, substitutions and swaps of neighbours that turn `a` into `b` (optimal string alignment).
+fn distance(a: &[char], b: &[char]) -> usize {
+    let mut rows: [Vec<usize>; 3] = [vec![], (0..=b.len()).collect(), vec![0; b.len() + 1]];
+    for i in 1..=a.len() {
+        rows[2] = vec![i; b.len() + 1];
+        for j in 1..=b.len() {
+            let substitute = rows[1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            let mut least = substitute.min(rows[1][j] + 1).min(rows[2][j - 1] + 1);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                least = least.min(rows[0][j - 2] + 1);
+            }
+            rows[2][j] = least;
+        }
+        rows.rotate_left(1);
+    }
+    rows[1][b.len()]
+}
+
+/// What users of Stan, NumPy, Julia or R write, and how it is written here. Functions are only meant where one is
+/// called: an undeclared `beta` or `N` that is read is a parameter or a size.
+pub(super) fn foreign(name: &str, called: bool) -> Option<&'static str> {
+    const READ: [&str; 8] = [
+        "True", "False", "None", "null", "PI", "Inf", "infinity", "target",
+    ];
+    FOREIGN
+        .iter()
+        .find(|(theirs, _)| *theirs == name && (called || READ.contains(theirs)))
+        .map(|(_, ours)| *ours)
+}
+
+const FOREIGN: &[(&str, &str)] = &[
+    ("N", "`Normal`"),
+    ("Gaussian", "`Normal`"),
+    ("gaussian", "`Normal`"),
+    ("normal", "`Normal`"),
+    ("std_normal", "`StdNormal`"),
+    ("lognormal", "`LogNormal`"),
+    ("student_t", "`StudentT`"),
+    ("inv_gamma", "`InvGamma`"),
+    ("InverseGamma", "`InvGamma`"),
+    ("beta", "`Beta`"),
+    ("gamma", "`Gamma` (the function is `exp(lgamma(x))`)"),
+    ("tgamma", "`exp(lgamma(x))`"),
+    ("uniform", "`Uniform`"),
+    ("Unif", "`Uniform`"),
+    ("poisson", "`Poisson`"),
+    ("bernoulli", "`Bernoulli` (or `Flip` for a bool)"),
+    ("bernoulli_logit", "`BernoulliLogit`"),
+    ("Bernoulli_logit", "`BernoulliLogit`"),
+    ("BernoulliLogits", "`BernoulliLogit`"),
+    ("bernoulli_logit_glm", "`BernoulliLogit(X @ beta)`"),
+    ("flip", "`Flip`"),
+    ("categorical", "`Categorical`"),
+    ("Discrete", "`Categorical`"),
+    ("multi_normal", "`MultiNormal`"),
+    ("MultivariateNormal", "`MultiNormal`"),
+    ("MvNormal", "`MultiNormal`"),
+    ("multi_normal_cholesky", "`MultiNormalCholesky`"),
+    ("dirichlet", "`Dirichlet`"),
+    ("lkj_corr", "`LKJCorr`"),
+    ("lkj_corr_cholesky", "`LKJCholesky`"),
+    ("LKJ", "`LKJCorr`"),
+    ("NegativeBinomial", "`NegBinomial`"),
+    ("neg_binomial_2", "`NegBinomial2`"),
+    ("double_exponential", "`Laplace`"),
+    ("DoubleExponential", "`Laplace`"),
+    ("Truncated", "`truncate(D, lower, upper)`"),
+    (
+        "TruncatedNormal",
+        "`truncate(Normal(mu, sigma), lower, upper)`",
+    ),
+    ("Mixture", "`mixture(w, [D…])`"),
+    ("MixtureSameFamily", "`mixture(w, [D(m) for m in …])`"),
+    ("Truncate", "`truncate`"),
+    ("Censored", "`censor(D, lower, upper)`"),
+    ("filldist", "`iid(D, n)`"),
+    ("to_event", "`iid(D, n)`"),
+    ("len", "`length`"),
+    ("size", "`length` (or `shape`)"),
+    ("num_elements", "`length` (or `shape`)"),
+    ("rows", "`shape(x)[0]`"),
+    ("cols", "`shape(x)[1]`"),
+    ("ln", "`log`"),
+    ("pow", "`x ^ y`"),
+    ("power", "`x ^ y`"),
+    ("square", "`x ^ 2`"),
+    ("mod", "`a % b`"),
+    ("fmod", "`a % b`"),
+    ("sigmoid", "`inv_logit`"),
+    ("expit", "`inv_logit`"),
+    ("logistic", "`inv_logit` (the distribution is `Logistic`)"),
+    ("log1p_exp", "`softplus`"),
+    ("relu", "`max(x, 0)` (or `relu` of `use std::nn`)"),
+    ("step", "`if x > 0 { 1 } else { 0 }`"),
+    ("gammaln", "`lgamma`"),
+    ("lbeta", "`log(beta_fn(a, b))`"),
+    ("std", "`sd`"),
+    ("stdev", "`sd`"),
+    ("average", "`mean`"),
+    ("log_sum_exp", "`logsumexp`"),
+    ("where", "`where_(c, a, b)`"),
+    (
+        "ifelse",
+        "`if c { a } else { b }` (elementwise: `where_(c, a, b)`)",
+    ),
+    ("dot_product", "`dot`"),
+    ("matmul", "`a @ b`"),
+    ("inv", "`inverse` (of a number: `1 / x`)"),
+    ("det", "`exp(logdet(x))`"),
+    ("log_determinant", "`logdet`"),
+    ("rep_vector", "`fill(v, n)`"),
+    ("rep_matrix", "`fill(v, n, m)`"),
+    ("rep_array", "`fill(v, n)`"),
+    ("full", "`fill(v, n)`"),
+    ("diag_matrix", "`diag`"),
+    ("cholesky_decompose", "`cholesky`"),
+    ("mdivide_left_tri_low", "`solve_lower`"),
+    ("solve_triangular", "`solve_lower`"),
+    ("arange", "`range(a, b)` (or `a..b`)"),
+    ("append_row", "`concat`"),
+    ("append", "`concat`"),
+    ("vstack", "`stack`"),
+    ("float", "`real`"),
+    ("double", "`real`"),
+    ("Phi_approx", "`Phi`"),
+    ("inv_phi", "`inv_Phi`"),
+    ("fabs", "`abs`"),
+    ("arctan", "`atan`"),
+    ("arcsin", "`asin`"),
+    ("arccos", "`acos`"),
+    ("arctan2", "`atan2`"),
+    ("ceiling", "`ceil`"),
+    ("True", "`true`"),
+    ("False", "`false`"),
+    ("None", "left out: there is no such value"),
+    ("null", "left out: there is no such value"),
+    ("PI", "`pi`"),
+    ("Inf", "`inf`"),
+    ("infinity", "`inf`"),
+    ("println", "`print`"),
+    ("target", "`factor e` (for `target += e`)"),
+    ("reduce", "`fold(xs, init, f)`"),
+    ("filter", "a comprehension or a loop with `if`"),
+    ("lambda", "a closure, `|x| e`"),
+    ("log_pdf", "`log_prob(D, x)`"),
+    ("logpdf", "`log_prob(D, x)`"),
+    ("normal_lpdf", "`log_prob(Normal(mu, sigma), x)`"),
+    ("normal_cdf", "`Phi` (or `cdf(D, x)`)"),
+    ("ode_rk45", "`ode_dopri`"),
+    ("integrate_ode_rk45", "`ode_dopri`"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn swaps_count_once_and_case_not_at_all() {
+        assert_eq!(nearest("tua", ["mu", "tau"]), Some("tau"));
+        assert_eq!(nearest("simga", ["sigma"]), Some("sigma"));
+        assert_eq!(nearest("normal", ["Formal", "Normal"]), Some("Normal"));
+        assert_eq!(nearest("half_cauchy", ["HalfCauchy"]), Some("HalfCauchy"));
+        assert_eq!(nearest("xyz", ["alpha", "b"]), None);
+        assert_eq!(nearest("a", ["b"]), None);
+    }
+}
