@@ -1,0 +1,610 @@
+//! One independent component of a program as a [`Target`].
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rayon::prelude::*;
+
+use super::overflow::Overflow;
+use super::split::{self, Part};
+use super::tape::{Block, Tape};
+use super::target::{DiscreteSite, Structure, Target};
+use super::{fill, margin};
+use crate::base::Span;
+use crate::ir::{BinaryFn, Op};
+use crate::trace::{NodeId, NoiseGraph, TermKind, TraceError};
+
+/// How a term enters the sum: its kind, and its outputs on the tape.
+#[derive(Clone, Debug)]
+struct Weighed {
+    kind: TermKind,
+    node: usize,
+    mask: Option<usize>,
+    margin: Option<usize>,
+    span: Span,
+}
+
+/// One element of a discrete site, as the tapes see it.
+#[derive(Clone, Debug)]
+struct SiteElement {
+    column: usize,
+    value: usize,
+    element: usize,
+    mask: Option<usize>,
+    log_p: usize,
+    low: usize,
+    high: usize,
+}
+
+/// log r over the coordinates of one component.
+pub struct Component {
+    /// The program's coordinates that are this component's `0..dim`.
+    pub coordinates: Vec<usize>,
+    structure: Structure,
+    terms: Vec<Weighed>,
+    sites: Vec<SiteElement>,
+    overflow_output: Option<usize>,
+    noise: Tape,
+    given: Tape,
+    overflow: Option<Overflow>,
+    failed: AtomicU64,
+    evaluated: AtomicU64,
+    overflowed: AtomicU64,
+    error: Mutex<Option<TraceError>>,
+}
+
+/// What a row of inputs holds at discrete sites.
+#[derive(Clone, Copy, PartialEq)]
+enum Inputs {
+    Noise,
+    Values,
+}
+
+impl Component {
+    /// Lowers one part of a graph. `overflow` finishes executions that run past the unrolling bound.
+    pub fn new(graph: &mut NoiseGraph, part: &Part, overflow: Option<Overflow>) -> Component {
+        let columns: HashMap<usize, usize> = part
+            .coordinates
+            .iter()
+            .enumerate()
+            .map(|(i, &c)| (c, i))
+            .collect();
+        let mut roots: Vec<NodeId> = Vec::new();
+        let mut output = |id: NodeId| {
+            roots.push(id);
+            roots.len() - 1
+        };
+        let mut terms = Vec::with_capacity(part.terms.len());
+        for &t in &part.terms {
+            let term = graph.terms[t].clone();
+            let margin =
+                (term.kind == TermKind::Condition).then(|| margin::margin(graph, term.node));
+            terms.push(Weighed {
+                kind: term.kind,
+                node: output(term.node),
+                mask: term.mask.map(&mut output),
+                margin: margin.map(&mut output),
+                span: term.span,
+            });
+        }
+        let overflow_output = overflow.as_ref().and(graph.overflow).map(&mut output);
+        let mut given: HashMap<NodeId, Vec<usize>> = HashMap::new();
+        let (mut sites, mut discrete) = (Vec::new(), Vec::new());
+        for site in graph.sites.clone() {
+            let Some(law) = DiscreteLaw::of(graph, site.value).filter(|_| site.discrete) else {
+                continue;
+            };
+            if !(site.first..site.first + site.len).all(|c| columns.contains_key(&c)) {
+                continue;
+            }
+            let (log_p, low, high) = law.scores(graph, site.value, site.span);
+            let (value, mask) = (output(site.value), site.mask.map(&mut output));
+            let (log_p, low, high) = (output(log_p), output(low), output(high));
+            given.insert(
+                site.value,
+                (site.first..site.first + site.len)
+                    .map(|c| columns[&c])
+                    .collect(),
+            );
+            let (first, n_values) = law.range(graph);
+            for element in 0..site.len {
+                let column = columns[&(site.first + element)];
+                sites.push(SiteElement {
+                    column,
+                    value,
+                    element,
+                    mask,
+                    log_p,
+                    low,
+                    high,
+                });
+                let name = if site.len == 1 {
+                    site.name.clone()
+                } else {
+                    format!("{}[{element}]", site.name)
+                };
+                discrete.push(DiscreteSite {
+                    coordinate: column,
+                    n_values,
+                    first,
+                    name,
+                });
+            }
+        }
+        let width = part.coordinates.len();
+        let noise = Tape::new(graph, &roots, width, |c| columns[&c], &HashMap::new());
+        let with_values = Tape::new(graph, &roots, width, |c| columns[&c], &given);
+        let hard = terms.iter().any(|t| t.kind == TermKind::Condition);
+        let smooth = split::is_smooth(graph, &part.terms) && overflow_output.is_none();
+        Component {
+            coordinates: part.coordinates.clone(),
+            structure: Structure {
+                discrete,
+                smooth,
+                hard_constraints: hard,
+            },
+            terms,
+            sites,
+            overflow_output,
+            noise,
+            given: with_values,
+            overflow,
+            failed: AtomicU64::new(0),
+            evaluated: AtomicU64::new(0),
+            overflowed: AtomicU64::new(0),
+            error: Mutex::new(None),
+        }
+    }
+
+    /// Share of executions that ran past the unrolling bound.
+    pub fn overflow_rate(&self) -> f64 {
+        let n = self.evaluated.load(Ordering::Relaxed);
+        if n == 0 {
+            0.0
+        } else {
+            self.overflowed.load(Ordering::Relaxed) as f64 / n as f64
+        }
+    }
+
+    /// The first fault or limit that stopped an execution beyond the bound.
+    pub fn error(&self) -> Option<TraceError> {
+        self.error
+            .lock()
+            .expect("no thread panics while it holds this")
+            .clone()
+    }
+
+    /// Forgets what was counted so far.
+    pub fn reset_counts(&self) {
+        [&self.failed, &self.evaluated, &self.overflowed]
+            .iter()
+            .for_each(|c| c.store(0, Ordering::Relaxed));
+    }
+
+    /// For one execution, each term's log-weight and place: what blame is laid by. NaN is a failure.
+    pub fn weights(&self, z: &[f64]) -> Vec<(TermKind, f64, Span)> {
+        let mut block = Block::default();
+        self.noise.run_lanes(z, 1, &mut block);
+        self.terms
+            .iter()
+            .map(|t| (t.kind, self.weight(&self.noise, &block, t, 0, None), t.span))
+            .collect()
+    }
+
+    /// The first operation of a failing statement whose value is not a number though its operands are, with those.
+    pub fn origin_of_failure(
+        &self,
+        graph: &NoiseGraph,
+        statement: Span,
+        z: &[f64],
+    ) -> Option<(Span, String)> {
+        let term = graph.terms.iter().find(|t| t.span == statement)?;
+        let needed = graph.ancestors([term.node]);
+        let ids: Vec<NodeId> = graph.ids().filter(|id| needed[id.index()]).collect();
+        let columns: HashMap<usize, usize> = self
+            .coordinates
+            .iter()
+            .enumerate()
+            .map(|(i, &c)| (c, i))
+            .collect();
+        let tape = Tape::new(
+            graph,
+            &ids,
+            self.dim(),
+            |c| columns.get(&c).copied().unwrap_or(0),
+            &HashMap::new(),
+        );
+        let mut block = Block::default();
+        tape.run_lanes(z, 1, &mut block);
+        let places: HashMap<NodeId, usize> =
+            ids.iter().enumerate().map(|(i, &id)| (id, i)).collect();
+        let element = |id: NodeId, e: usize| {
+            tape.value(
+                &block,
+                places[&id],
+                if graph.node(id).shape.len() == 1 {
+                    0
+                } else {
+                    e
+                },
+                0,
+            )
+        };
+        for &id in &ids {
+            let node = graph.node(id);
+            for e in 0..node.shape.len() {
+                let same = |a: &NodeId| {
+                    graph.node(*a).shape.len() <= 1
+                        || graph.node(*a).shape.len() == node.shape.len()
+                };
+                if element(id, e).is_nan()
+                    && node
+                        .args
+                        .iter()
+                        .all(|a| !same(a) || !element(*a, e).is_nan())
+                {
+                    let values: Vec<String> = node
+                        .args
+                        .iter()
+                        .filter(|a| same(a))
+                        .take(4)
+                        .map(|a| format!("{:.6}", element(*a, e)))
+                        .collect();
+                    return Some((
+                        node.span,
+                        format!("not a number: it was computed from {}", values.join(", ")),
+                    ));
+                }
+            }
+        }
+        None
+    }
+
+    /// Whether one execution runs past the unrolling bound, and the key of its noise beyond it.
+    pub fn overflow_key(&self, z: &[f64]) -> Option<u64> {
+        let output = self.overflow_output?;
+        let mut block = Block::default();
+        self.noise.run_lanes(z, 1, &mut block);
+        (self.noise.value(&block, output, 0, 0) != 0.0)
+            .then(|| self.key(&self.noise, &block, z, 0, Inputs::Noise))
+    }
+
+    /// A term's log-weight in one lane.
+    fn weight(
+        &self,
+        tape: &Tape,
+        block: &Block,
+        t: &Weighed,
+        lane: usize,
+        penalty: Option<f64>,
+    ) -> f64 {
+        if let Some(mask) = t.mask {
+            let m = tape.value(block, mask, 0, lane);
+            if m == 0.0 {
+                return 0.0;
+            }
+            if m.is_nan() {
+                return f64::NAN;
+            }
+        }
+        let x = tape.value(block, t.node, 0, lane);
+        match t.kind {
+            TermKind::Condition if x.is_nan() => f64::NAN,
+            TermKind::Condition if x != 0.0 => 0.0,
+            TermKind::Condition => match (penalty, t.margin) {
+                (Some(p), Some(m)) => -p * tape.value(block, m, 0, lane).max(1e-12),
+                _ => f64::NEG_INFINITY,
+            },
+            TermKind::Fault if x == 0.0 => 0.0,
+            TermKind::Fault => f64::NAN,
+            // A density can be infinite at a point; an infinite weight is a failure, not an answer.
+            _ if x == f64::INFINITY => f64::NAN,
+            _ => x,
+        }
+    }
+
+    /// log r in one lane; NaN where the execution fails. A weight of 0 ends the sum: what follows cannot fail any more.
+    fn lane(&self, tape: &Tape, block: &Block, lane: usize, penalty: Option<f64>) -> f64 {
+        let mut total = 0.0;
+        for t in &self.terms {
+            total += self.weight(tape, block, t, lane, penalty);
+            if total == f64::NEG_INFINITY || total.is_nan() {
+                return total;
+            }
+        }
+        total
+    }
+
+    /// Evaluates rows, calling `each(tape, block, lane, log r, row of inputs, index of the row)`.
+    fn evaluate(&self, rows: &[f64], out: &mut [f64], kind: Inputs, penalty: Option<f64>) {
+        let (tape, dim) = (
+            if kind == Inputs::Noise {
+                &self.noise
+            } else {
+                &self.given
+            },
+            self.dim(),
+        );
+        let n = out.len();
+        self.evaluated.fetch_add(n as u64, Ordering::Relaxed);
+        let lanes = tape.lanes;
+        out.par_chunks_mut(lanes)
+            .enumerate()
+            .for_each_init(Block::default, |block, (b, out)| {
+                let start = b * lanes;
+                let rows = &rows[start * dim..(start + out.len()) * dim];
+                tape.run_lanes(rows, out.len(), block);
+                for (lane, o) in out.iter_mut().enumerate() {
+                    let row = &rows[lane * dim..(lane + 1) * dim];
+                    *o = self.finished(tape, block, lane, row, kind, penalty);
+                }
+            });
+    }
+
+    fn finished(
+        &self,
+        tape: &Tape,
+        block: &Block,
+        lane: usize,
+        row: &[f64],
+        kind: Inputs,
+        penalty: Option<f64>,
+    ) -> f64 {
+        let over = self
+            .overflow_output
+            .is_some_and(|o| tape.value(block, o, 0, lane) != 0.0);
+        let log_r = if over {
+            self.beyond(tape, block, lane, row, kind)
+        } else {
+            self.lane(tape, block, lane, penalty)
+        };
+        if log_r.is_nan() {
+            self.failed.fetch_add(1, Ordering::Relaxed);
+            return f64::NEG_INFINITY;
+        }
+        log_r
+    }
+
+    /// An execution past the bound: finished by the interpreter, with prior noise of its own.
+    fn beyond(&self, tape: &Tape, block: &Block, lane: usize, row: &[f64], kind: Inputs) -> f64 {
+        self.overflowed.fetch_add(1, Ordering::Relaxed);
+        let overflow = self
+            .overflow
+            .as_ref()
+            .expect("a tape that can overflow knows how to go on");
+        let key = self.key(tape, block, row, lane, kind);
+        let values: HashMap<usize, f64> = match kind {
+            Inputs::Noise => HashMap::new(),
+            Inputs::Values => self
+                .sites
+                .iter()
+                .map(|s| (self.coordinates[s.column], row[s.column]))
+                .collect(),
+        };
+        match overflow.log_weight(&self.coordinates, row, key, &values) {
+            Ok(w) => w,
+            Err(e) => {
+                self.error
+                    .lock()
+                    .expect("no thread panics while it holds this")
+                    .get_or_insert(e);
+                f64::NAN
+            }
+        }
+    }
+
+    /// Names an execution by its continuous noise and its discrete values, whichever way those are given.
+    fn key(&self, tape: &Tape, block: &Block, row: &[f64], lane: usize, kind: Inputs) -> u64 {
+        let mut is_site = vec![false; row.len()];
+        let mut h = 0xcbf2_9ce4_8422_2325u64;
+        let mut add = |x: u64| h = (h ^ x).wrapping_mul(0x0100_0000_01b3).rotate_left(29);
+        for s in &self.sites {
+            is_site[s.column] = true;
+            if self.reached(tape, block, s, lane) {
+                let k = if kind == Inputs::Values {
+                    row[s.column]
+                } else {
+                    tape.value(block, s.value, s.element, lane)
+                };
+                add((k as i64) as u64 ^ ((s.column as u64) << 40));
+            }
+        }
+        row.iter()
+            .zip(is_site)
+            .filter(|(_, site)| !site)
+            .for_each(|(x, _)| add(x.to_bits()));
+        h
+    }
+
+    fn reached(&self, tape: &Tape, block: &Block, s: &SiteElement, lane: usize) -> bool {
+        s.mask.is_none_or(|m| tape.value(block, m, 0, lane) == 1.0)
+    }
+}
+
+impl Target for Component {
+    fn dim(&self) -> usize {
+        self.coordinates.len()
+    }
+
+    fn structure(&self) -> &Structure {
+        &self.structure
+    }
+
+    fn log_r(&self, z: &[f64], out: &mut [f64]) {
+        self.evaluate(z, out, Inputs::Noise, None);
+    }
+
+    fn log_r_soft(&self, z: &[f64], penalty: f64, out: &mut [f64]) {
+        self.evaluate(z, out, Inputs::Noise, Some(penalty));
+    }
+
+    fn log_r_given(&self, zk: &[f64], log_r: &mut [f64], log_p: &mut [f64]) {
+        let (dim, n_sites, lanes) = (self.dim(), self.sites.len(), self.given.lanes);
+        self.evaluated
+            .fetch_add(log_r.len() as u64, Ordering::Relaxed);
+        log_r
+            .par_chunks_mut(lanes)
+            .zip(log_p.par_chunks_mut((lanes * n_sites).max(1)))
+            .enumerate()
+            .for_each_init(Block::default, |block, (b, (out, log_p))| {
+                let start = b * lanes;
+                let rows = &zk[start * dim..(start + out.len()) * dim];
+                self.given.run_lanes(rows, out.len(), block);
+                for (lane, o) in out.iter_mut().enumerate() {
+                    let row = &rows[lane * dim..(lane + 1) * dim];
+                    *o = self.finished(&self.given, block, lane, row, Inputs::Values, None);
+                    for (j, s) in self.sites.iter().enumerate() {
+                        let reached = self.reached(&self.given, block, s, lane);
+                        let p = self.given.value(block, s.log_p, s.element, lane);
+                        log_p[lane * n_sites + j] = match reached {
+                            false => f64::NAN,
+                            true if p.is_nan() => f64::NEG_INFINITY,
+                            true => p,
+                        };
+                    }
+                }
+            });
+    }
+
+    fn fill(&self, zk: &mut [f64], u: &[f64]) {
+        let (dim, n_sites, lanes) = (self.dim(), self.sites.len(), self.given.lanes);
+        if n_sites == 0 {
+            return;
+        }
+        let values = zk.to_vec();
+        zk.par_chunks_mut(lanes * dim)
+            .zip(u.par_chunks(lanes * n_sites))
+            .enumerate()
+            .for_each_init(Block::default, |block, (b, (rows, u))| {
+                let start = b * lanes * dim;
+                let n = rows.len() / dim;
+                self.given
+                    .run_lanes(&values[start..start + rows.len()], n, block);
+                for lane in 0..n {
+                    for (j, s) in self.sites.iter().enumerate() {
+                        let u = u[lane * n_sites + j];
+                        let (low, high) = match self.reached(&self.given, block, s, lane) {
+                            true => (
+                                self.given.value(block, s.low, s.element, lane),
+                                self.given.value(block, s.high, s.element, lane),
+                            ),
+                            false => (f64::NEG_INFINITY, f64::INFINITY),
+                        };
+                        rows[lane * dim + s.column] = fill::truncated_normal(low, high, u);
+                    }
+                }
+            });
+    }
+
+    fn discrete_values(&self, z: &[f64], k: &mut [i64], active: &mut [bool]) {
+        let (dim, n_sites, lanes) = (self.dim(), self.sites.len(), self.noise.lanes);
+        if n_sites == 0 {
+            return;
+        }
+        let chunk = lanes * n_sites;
+        k.par_chunks_mut(chunk)
+            .zip(active.par_chunks_mut(chunk))
+            .enumerate()
+            .for_each_init(Block::default, |block, (b, (k, active))| {
+                let n = k.len() / n_sites;
+                let start = b * lanes * dim;
+                self.noise.run_lanes(&z[start..start + n * dim], n, block);
+                for lane in 0..n {
+                    for (j, s) in self.sites.iter().enumerate() {
+                        k[lane * n_sites + j] =
+                            self.noise.value(block, s.value, s.element, lane) as i64;
+                        active[lane * n_sites + j] = self.reached(&self.noise, block, s, lane);
+                    }
+                }
+            });
+    }
+
+    fn failures(&self) -> (u64, u64) {
+        (
+            self.failed.load(Ordering::Relaxed),
+            self.evaluated.load(Ordering::Relaxed),
+        )
+    }
+}
+
+/// The law of a discrete site.
+struct DiscreteLaw {
+    op: Op,
+    params: Vec<NodeId>,
+}
+
+impl DiscreteLaw {
+    fn of(graph: &NoiseGraph, value: NodeId) -> Option<DiscreteLaw> {
+        let node = graph.node(value);
+        match &node.op {
+            op @ (Op::Transport(_) | Op::ArrayTransport(_)) => {
+                let params = node.args[..node.args.len() - 1].to_vec();
+                Some(DiscreteLaw {
+                    op: op.clone(),
+                    params,
+                })
+            }
+            _ => None,
+        }
+    }
+
+    /// Adds log p(k), and the noise at the lower and upper edge of k's cell.
+    fn scores(
+        &self,
+        graph: &mut NoiseGraph,
+        value: NodeId,
+        span: Span,
+    ) -> (NodeId, NodeId, NodeId) {
+        let (score, edge) = match &self.op {
+            Op::Transport(law) => (Op::LogDensity(law.clone()), Op::CellEdge(law.clone())),
+            Op::ArrayTransport(law) => (
+                Op::ArrayLogDensity(law.clone()),
+                Op::ArrayCellEdge(law.clone()),
+            ),
+            _ => unreachable!("only transports become discrete laws"),
+        };
+        let shape = graph.node(value).shape.clone();
+        let one = graph.constant_node([1.0].into(), crate::base::Shape::scalar(), span);
+        let below = graph.add(
+            Op::Binary(BinaryFn::Sub),
+            vec![value, one],
+            shape.clone(),
+            span,
+        );
+        let with = |x: NodeId| self.params.iter().copied().chain([x]).collect::<Vec<_>>();
+        let log_p = graph.add(score, with(value), shape.clone(), span);
+        let low = graph.add(edge.clone(), with(below), shape.clone(), span);
+        let high = graph.add(edge, with(value), shape, span);
+        (log_p, low, high)
+    }
+
+    /// Smallest value, and the number of values where it is finite and known.
+    fn range(&self, graph: &NoiseGraph) -> (i64, Option<usize>) {
+        let known = |i: usize| {
+            graph
+                .constant(self.params[i])
+                .filter(|v| v.iter().all(|x| *x == v[0]))
+                .map(|v| v[0])
+        };
+        match &self.op {
+            Op::ArrayTransport(law) => {
+                let shapes: Vec<&crate::base::Shape> = law.shapes.iter().collect();
+                (0, law.dist.n_categories(&shapes))
+            }
+            Op::Transport(law) => match law.label().as_str() {
+                "Bernoulli" | "BernoulliLogit" | "Flip" => (0, Some(2)),
+                "Binomial" | "BinomialLogit" | "BetaBinomial" => {
+                    (0, known(0).map(|n| n as usize + 1))
+                }
+                "DiscreteUniform" => match (known(0), known(1)) {
+                    (Some(a), Some(b)) => (a as i64, Some((b - a) as usize + 1)),
+                    (Some(a), None) => (a as i64, None),
+                    _ => (0, None),
+                },
+                _ => (0, None),
+            },
+            _ => (0, None),
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Noise graph to functions: f(z) for the outputs, and log r(z) for each independent component.
+
+mod component;
+mod fill;
+mod margin;
+mod overflow;
+mod pushforward;
+mod split;
+mod tape;
+mod target;
+
+pub use component::Component;
+pub use overflow::Overflow;
+pub use pushforward::Pushforward;
+pub use split::split;
+pub use target::{DiscreteSite, Structure, Target};
+
+use std::sync::Arc;
+
+use crate::trace::{NoiseGraph, TermKind, Traced};
+
+/// A program as functions of its noise.
+pub struct Lowered {
+    /// Number of noise coordinates.
+    pub dim: usize,
+    /// The independent components of the log-weight.
+    pub components: Vec<Arc<Component>>,
+    /// Log-weight that no noise reaches.
+    pub constant: f64,
+    /// The outputs.
+    pub pushforward: Pushforward,
+    /// Whether log Z is up to a constant.
+    pub improper: bool,
+    /// The graph, for printing.
+    pub graph: NoiseGraph,
+}
+
+/// Lowers a traced program. `overflow` goes on where unrolling ends.
+pub fn lower(traced: Traced, overflow: Overflow) -> Lowered {
+    let mut graph = traced.graph;
+    let parts = split(&graph);
+    let constant = parts
+        .constant
+        .iter()
+        .map(|&t| constant_weight(&graph, t))
+        .sum();
+    let beyond = graph.overflow.is_some().then(|| overflow.clone());
+    let components: Vec<Arc<Component>> = parts
+        .components
+        .iter()
+        .map(|p| Arc::new(Component::new(&mut graph, p, beyond.clone())))
+        .collect();
+    let beyond = beyond.zip(components.first().cloned()).map(|(o, c)| (c, o));
+    let pushforward = Pushforward::new(&graph, traced.outputs, beyond);
+    Lowered {
+        dim: graph.dim,
+        components,
+        constant,
+        pushforward,
+        improper: graph.improper,
+        graph,
+    }
+}
+
+/// A term whose operands are known.
+fn constant_weight(graph: &NoiseGraph, t: usize) -> f64 {
+    let term = &graph.terms[t];
+    let scalar = |id| graph.constant(id).map_or(f64::NAN, |v| v[0]);
+    if term.mask.is_some_and(|m| scalar(m) == 0.0) {
+        return 0.0;
+    }
+    let x = scalar(term.node);
+    match term.kind {
+        TermKind::Condition => {
+            if x == 0.0 {
+                f64::NEG_INFINITY
+            } else {
+                0.0
+            }
+        }
+        TermKind::Fault => {
+            if x == 0.0 {
+                0.0
+            } else {
+                f64::NAN
+            }
+        }
+        _ => x,
+    }
+}

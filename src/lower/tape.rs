@@ -1,0 +1,210 @@
+//! A flat list of operations over blocks of lanes.
+//!
+//! A block evaluates many executions at once. Its registers are one array of f64: each node of the graph has a range of
+//! elements, each element a row of lanes, so that an operation runs over contiguous rows. The number of lanes is chosen
+//! so that a block's registers stay in cache.
+
+use std::collections::HashMap;
+
+use crate::ir::Op;
+use crate::ir::kernel::{self, Arg};
+use crate::trace::{NodeId, NoiseGraph};
+
+/// Registers of one block are kept below about this many numbers (2 MiB).
+const CACHE_ELEMENTS: usize = 1 << 18;
+
+/// Where an operand stands.
+#[derive(Clone, Copy, Debug)]
+enum Operand {
+    /// Elements of the registers.
+    Register { offset: usize, len: usize },
+    /// Known numbers, the same in all lanes.
+    Known { offset: usize, len: usize },
+}
+
+#[derive(Debug)]
+enum Instruction {
+    /// Input columns into a register.
+    Load { columns: Vec<usize>, offset: usize },
+    /// An operation.
+    Run {
+        op: Op,
+        args: Vec<Operand>,
+        offset: usize,
+        len: usize,
+    },
+}
+
+/// A straight-line program from rows of inputs to the values of some nodes.
+#[derive(Debug)]
+pub struct Tape {
+    instructions: Vec<Instruction>,
+    known: Vec<f64>,
+    registers: usize,
+    outputs: Vec<Operand>,
+    width: usize,
+    /// Executions evaluated together.
+    pub lanes: usize,
+}
+
+/// Registers of one block, reused from block to block.
+#[derive(Default)]
+pub struct Block {
+    registers: Vec<f64>,
+    lanes: usize,
+}
+
+impl Tape {
+    /// The tape that computes `roots` from rows of `width` inputs.
+    ///
+    /// `column(c)` says which input holds noise coordinate c. Nodes in `given` are not computed but loaded from the
+    /// inputs that it names.
+    pub fn new(
+        graph: &NoiseGraph,
+        roots: &[NodeId],
+        width: usize,
+        column: impl Fn(usize) -> usize,
+        given: &HashMap<NodeId, Vec<usize>>,
+    ) -> Tape {
+        let needed = needed(graph, roots, given);
+        let mut tape = Tape {
+            instructions: Vec::new(),
+            known: Vec::new(),
+            registers: 0,
+            outputs: Vec::new(),
+            width,
+            lanes: 1,
+        };
+        let mut places: HashMap<NodeId, Operand> = HashMap::new();
+        for id in graph.ids().filter(|id| needed[id.index()]) {
+            let node = graph.node(id);
+            let len = node.shape.len();
+            let place = match (&node.op, given.get(&id)) {
+                (_, Some(columns)) => tape.load(columns.clone()),
+                (Op::Const(values), None) => {
+                    let offset = tape.known.len();
+                    tape.known.extend_from_slice(values);
+                    Operand::Known { offset, len }
+                }
+                (Op::Noise { first }, None) => {
+                    tape.load((*first..first + len).map(&column).collect())
+                }
+                (op, None) => {
+                    let args = node.args.iter().map(|a| places[a]).collect();
+                    let offset = tape.reserve(len);
+                    tape.instructions.push(Instruction::Run {
+                        op: op.clone(),
+                        args,
+                        offset,
+                        len,
+                    });
+                    Operand::Register { offset, len }
+                }
+            };
+            places.insert(id, place);
+        }
+        tape.outputs = roots.iter().map(|r| places[r]).collect();
+        tape.lanes = (CACHE_ELEMENTS / tape.registers.max(1)).clamp(8, 128);
+        tape
+    }
+
+    fn reserve(&mut self, len: usize) -> usize {
+        self.registers += len;
+        self.registers - len
+    }
+
+    fn load(&mut self, columns: Vec<usize>) -> Operand {
+        let len = columns.len();
+        let offset = self.reserve(len);
+        self.instructions
+            .push(Instruction::Load { columns, offset });
+        Operand::Register { offset, len }
+    }
+
+    /// Evaluates `lanes` rows. `rows: [lanes, width]`.
+    pub fn run_lanes(&self, rows: &[f64], lanes: usize, block: &mut Block) {
+        block.lanes = lanes;
+        block.registers.resize(self.registers * lanes, 0.0);
+        for instruction in &self.instructions {
+            match instruction {
+                Instruction::Load { columns, offset } => {
+                    let target =
+                        &mut block.registers[offset * lanes..(offset + columns.len()) * lanes];
+                    for (column, row) in columns.iter().zip(target.chunks_exact_mut(lanes)) {
+                        row.iter_mut()
+                            .enumerate()
+                            .for_each(|(lane, x)| *x = rows[lane * self.width + column]);
+                    }
+                }
+                Instruction::Run {
+                    op,
+                    args,
+                    offset,
+                    len,
+                } => {
+                    // Operands stand before their users.
+                    let (before, rest) = block.registers.split_at_mut(offset * lanes);
+                    let mut operands = [Arg {
+                        data: &[],
+                        len: 0,
+                        uniform: true,
+                    }; 8];
+                    if args.len() <= operands.len() {
+                        operands
+                            .iter_mut()
+                            .zip(args)
+                            .for_each(|(o, a)| *o = view(*a, before, &self.known, lanes));
+                        kernel::run(op, &operands[..args.len()], &mut rest[..len * lanes], lanes);
+                    } else {
+                        let operands: Vec<Arg> = args
+                            .iter()
+                            .map(|a| view(*a, before, &self.known, lanes))
+                            .collect();
+                        kernel::run(op, &operands, &mut rest[..len * lanes], lanes);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Element `element` of output `output` in one lane of the last run.
+    pub fn value(&self, block: &Block, output: usize, element: usize, lane: usize) -> f64 {
+        match self.outputs[output] {
+            Operand::Register { offset, .. } => {
+                block.registers[(offset + element) * block.lanes + lane]
+            }
+            Operand::Known { offset, .. } => self.known[offset + element],
+        }
+    }
+}
+
+fn view<'a>(operand: Operand, registers: &'a [f64], known: &'a [f64], lanes: usize) -> Arg<'a> {
+    match operand {
+        Operand::Register { offset, len } => Arg {
+            data: &registers[offset * lanes..(offset + len) * lanes],
+            len,
+            uniform: false,
+        },
+        Operand::Known { offset, len } => Arg {
+            data: &known[offset..offset + len],
+            len,
+            uniform: true,
+        },
+    }
+}
+
+/// What the roots need, not looking behind given nodes.
+fn needed(graph: &NoiseGraph, roots: &[NodeId], given: &HashMap<NodeId, Vec<usize>>) -> Vec<bool> {
+    let mut needed = vec![false; graph.len()];
+    roots.iter().for_each(|r| needed[r.index()] = true);
+    for id in graph.ids().rev() {
+        if needed[id.index()] && !given.contains_key(&id) {
+            graph
+                .node(id)
+                .args
+                .iter()
+                .for_each(|a| needed[a.index()] = true);
+        }
+    }
+    needed
+}

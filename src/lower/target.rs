@@ -1,0 +1,66 @@
+//! What an engine sees of a program: a dimension, log r for a batch of noise, and the structure the compiler knows.
+
+/// A discrete sample site among the noise coordinates.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DiscreteSite {
+    /// The site's noise coordinate, an index into `0..dim`.
+    pub coordinate: usize,
+    /// Number of values `0..n` where that is finite and known; `None` for counts without a bound.
+    pub n_values: Option<usize>,
+    /// Smallest value of the site (values run from here): 0 for most.
+    pub first: i64,
+    /// A name for people: `rain`, `k[3]`.
+    pub name: String,
+}
+
+/// What the compiler knows about a target.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Structure {
+    /// Discrete sites in the program's order (a site's parameters depend only on earlier ones and on continuous noise).
+    pub discrete: Vec<DiscreteSite>,
+    /// Whether log r is a smooth function of every coordinate.
+    pub smooth: bool,
+    /// Whether some execution can have weight 0 by a `condition` or a bounded support.
+    pub hard_constraints: bool,
+}
+
+/// A posterior over noise: N(z; 0, I)·r(z)/Z.
+///
+/// Batches are row-major: `z[i * dim + j]` is coordinate j of execution i. Every method is a deterministic function of
+/// its arguments, whatever the number of threads, and each row is independent of the other rows.
+pub trait Target: Send + Sync {
+    /// Number of noise coordinates.
+    fn dim(&self) -> usize;
+
+    /// What the compiler knows.
+    fn structure(&self) -> &Structure;
+
+    /// log r(z) for each row of `z: [batch, dim]` into `out: [batch]`; −∞ for weight 0. Never NaN: an execution that
+    /// fails numerically has weight 0 and is counted by [`Target::failures`].
+    fn log_r(&self, z: &[f64], out: &mut [f64]);
+
+    /// Like [`Target::log_r`], with hard constraints softened: each violated `condition` costs `penalty` nats times its
+    /// margin (or flat `penalty` where no margin is known) instead of −∞. Equal to `log_r` where nothing is violated.
+    fn log_r_soft(&self, z: &[f64], _penalty: f64, out: &mut [f64]) {
+        self.log_r(z, out);
+    }
+
+    /// log r where the discrete sites' coordinates hold *values* k instead of noise (all other coordinates are noise).
+    ///
+    /// # Shapes
+    /// `zk: [batch, dim]`, `log_r: [batch]`, `log_p: [batch, n_sites]`: log p(k | parents) of each site, and NaN for a
+    /// site that the execution does not reach (its value is then free, and its noise keeps the prior).
+    fn log_r_given(&self, zk: &[f64], log_r: &mut [f64], log_p: &mut [f64]);
+
+    /// Replaces the values at the discrete sites by noise that leads to them: uniformly inside the value's cell, chosen
+    /// by `u: [batch, n_sites]` in (0, 1); a site that is not reached gets Φ⁻¹(u).
+    fn fill(&self, zk: &mut [f64], u: &[f64]);
+
+    /// The values that noise leads to at the discrete sites: `z: [batch, dim]`, `k: [batch, n_sites]`, `active` likewise.
+    fn discrete_values(&self, z: &[f64], k: &mut [i64], active: &mut [bool]);
+
+    /// (failed, evaluated) executions so far.
+    fn failures(&self) -> (u64, u64) {
+        (0, 0)
+    }
+}

@@ -1,0 +1,373 @@
+//! Data meets its declarations: kinds, sizes and `where` conditions.
+
+use std::sync::Arc;
+
+use super::error::{Result, TraceError};
+use super::machine::Machine;
+use super::value::{Kind, Payload, Tensor, Value};
+use crate::base::{Data, Entry, Shape, Values};
+use crate::ir::{DataDecl, DataKind, ExprKind, Model, Place, Size};
+
+/// The data of a model, each input in the kind that its declaration asks for; sizes are checked where it is declared.
+#[derive(Debug, Default)]
+pub struct Inputs {
+    values: Vec<Option<Value>>,
+}
+
+impl Inputs {
+    /// Finds every declared input. Names that the program does not declare are ignored.
+    ///
+    /// # Errors
+    /// Everything that is missing or of the wrong kind, each at its declaration.
+    pub fn new(model: &Model, data: &Data) -> std::result::Result<Inputs, Vec<TraceError>> {
+        let (mut values, mut errors) = (Vec::new(), Vec::new());
+        for decl in &model.data {
+            match data.get(&decl.key).map(|entry| convert(decl, entry)) {
+                Some(Ok(v)) => values.push(Some(v)),
+                Some(Err(e)) => {
+                    errors.push(e);
+                    values.push(None);
+                }
+                None => match inferred_size(model, decl, data) {
+                    Some(n) => values.push(Some(Value::Num(Tensor::int(n as i64)))),
+                    None if decl.default.is_some() => values.push(None),
+                    None => {
+                        errors.push(missing(decl, data));
+                        values.push(None);
+                    }
+                },
+            }
+        }
+        if errors.is_empty() {
+            Ok(Inputs { values })
+        } else {
+            Err(errors)
+        }
+    }
+
+    /// The numbers of an input, for what is written beside the draws.
+    pub fn value(&self, i: usize) -> Option<&Tensor> {
+        match self.values.get(i) {
+            Some(Some(Value::Num(t))) => Some(t),
+            _ => None,
+        }
+    }
+}
+
+/// A size that the file lacks but an array of it has.
+fn inferred_size(model: &Model, decl: &DataDecl, data: &Data) -> Option<usize> {
+    if decl.kind != DataKind::Int || !decl.sizes.is_empty() || decl.default.is_some() {
+        return None;
+    }
+    model.data.iter().find_map(|other| {
+        let axis = other.sizes.iter().position(|s| match s {
+            Size::Is(e) => {
+                matches!(e.kind, ExprKind::Place(Place::Global(slot)) if slot == decl.slot)
+            }
+            Size::Binds { .. } => false,
+        })?;
+        data.get(&other.key)?.shape.dims().get(axis).copied()
+    })
+}
+
+fn missing(decl: &DataDecl, data: &Data) -> TraceError {
+    let error = TraceError::data(
+        "odp::data::missing",
+        format!("the data has no `{}`", decl.key),
+        decl.name_span,
+        "declared here",
+    );
+    let near = data
+        .names()
+        .map(|n| (distance(&decl.key, n), n))
+        .filter(|(d, n)| *d <= (n.len().max(decl.key.len()) / 2).max(1))
+        .min();
+    let all: Vec<&str> = data.names().take(12).collect();
+    match near {
+        Some((_, name)) => error.help(format!(
+            "did you mean `{name}`? `data {}: … from \"{name}\"` reads it",
+            decl.name
+        )),
+        None if all.is_empty() => {
+            error.help("give a file with --data FILE, or a value with --set NAME=VALUE")
+        }
+        None => error.help(format!("the data has {}", all.join(", "))),
+    }
+}
+
+/// Edits between two names, letter case aside.
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (
+        a.to_lowercase().chars().collect(),
+        b.to_lowercase().chars().collect(),
+    );
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for i in 1..=a.len() {
+        let mut diagonal = row[0];
+        row[0] = i;
+        for j in 1..=b.len() {
+            let substituted = diagonal + usize::from(a[i - 1] != b[j - 1]);
+            diagonal = row[j];
+            row[j] = substituted.min(row[j] + 1).min(row[j - 1] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+fn convert(decl: &DataDecl, entry: &Entry) -> Result<Value> {
+    let wrong = |found: &str, element: Option<usize>| {
+        let at = element.map_or(String::new(), |e| {
+            format!(
+                " at {}",
+                super::outputs::element_name(&decl.name, &entry.shape, e)
+            )
+        });
+        let place = entry.origin.line.map_or(entry.origin.file.clone(), |l| {
+            format!("{}, line {l}", entry.origin.file)
+        });
+        TraceError::data(
+            "odp::data::kind",
+            format!(
+                "`{}` is declared {}, the data has {found}{at} ({place})",
+                decl.name,
+                kind_name(decl.kind)
+            ),
+            decl.span,
+            format!("declared {}", kind_name(decl.kind)),
+        )
+    };
+    let n = entry.shape.len();
+    let has_missing = entry.missing.contains(&true);
+    if has_missing && !decl.missing {
+        let first = entry.missing.iter().position(|m| *m);
+        return Err(wrong("a missing element", first).help(format!(
+            "declare it `real?{}` to have missing elements imputed",
+            entry.shape
+        )));
+    }
+    let tensor = match (decl.kind, &entry.values) {
+        (DataKind::Str, Values::Str(v)) if entry.shape.rank() == 0 => {
+            return Ok(Value::Str(v[0].as_str().into()));
+        }
+        (DataKind::Str, Values::Str(v)) => {
+            return Ok(Value::List(Arc::new(
+                v.iter().map(|s| Value::Str(s.as_str().into())).collect(),
+            )));
+        }
+        (_, Values::Str(_)) => return Err(wrong("text", Some(0))),
+        (DataKind::Bool, Values::Bool(v)) => bools(v, &entry.shape),
+        (DataKind::Bool, Values::Int(v)) if v.iter().all(|x| *x == 0 || *x == 1) => {
+            bools(&v.iter().map(|x| *x == 1).collect::<Vec<_>>(), &entry.shape)
+        }
+        (DataKind::Int, Values::Int(v)) => Tensor::ints(v.clone(), entry.shape.clone()),
+        (DataKind::Int, Values::Bool(v)) => Tensor::ints(
+            v.iter().map(|&b| i64::from(b)).collect::<Vec<_>>(),
+            entry.shape.clone(),
+        ),
+        (DataKind::Int, Values::Real(v)) => {
+            match v.iter().position(|x| x.trunc() != *x || x.abs() > 9e15) {
+                None => Tensor::ints(
+                    v.iter().map(|&x| x as i64).collect::<Vec<_>>(),
+                    entry.shape.clone(),
+                ),
+                Some(e) => {
+                    return Err(wrong(&format!("the real {}", v[e]), Some(e))
+                        .help("declare it `real`, or round the data"));
+                }
+            }
+        }
+        (DataKind::Real, Values::Int(v)) => Tensor::reals(
+            v.iter().map(|&x| x as f64).collect::<Vec<_>>(),
+            entry.shape.clone(),
+        ),
+        (DataKind::Real, Values::Bool(v)) => Tensor::reals(
+            v.iter()
+                .map(|&b| f64::from(u8::from(b)))
+                .collect::<Vec<_>>(),
+            entry.shape.clone(),
+        ),
+        (DataKind::Real, Values::Real(v)) => {
+            let absent: Vec<bool> = v
+                .iter()
+                .enumerate()
+                .map(|(i, x)| x.is_nan() || entry.missing.get(i) == Some(&true))
+                .collect();
+            if let (Some(e), false) = (absent.iter().position(|m| *m), decl.missing) {
+                return Err(wrong("a NaN", Some(e)).help(format!(
+                    "declare it `real?{}` to have missing elements imputed",
+                    entry.shape
+                )));
+            }
+            let mut t = Tensor::reals(v.clone(), entry.shape.clone());
+            t.missing = absent.contains(&true).then(|| absent.into());
+            t
+        }
+        (_, Values::Int(_)) => return Err(wrong("an int", Some(0))),
+        (_, Values::Real(_)) => return Err(wrong("a real", Some(0))),
+        (_, Values::Bool(_)) => return Err(wrong("a bool", Some(0))),
+    };
+    debug_assert_eq!(n, tensor.shape.len());
+    Ok(Value::Num(tensor))
+}
+
+fn bools(v: &[bool], shape: &Shape) -> Tensor {
+    let values: Vec<f64> = v.iter().map(|&b| f64::from(u8::from(b))).collect();
+    Tensor {
+        kind: Kind::Bool,
+        ..Tensor::reals(values, shape.clone())
+    }
+}
+
+fn kind_name(kind: DataKind) -> &'static str {
+    match kind {
+        DataKind::Bool => "bool",
+        DataKind::Int => "int",
+        DataKind::Real => "real",
+        DataKind::Str => "string",
+    }
+}
+
+impl Machine<'_> {
+    /// Runs a data declaration.
+    pub(super) fn bind_data(&mut self, i: usize) -> Result<()> {
+        let decl = &self.model.data[i];
+        let value = match &self.inputs.values[i] {
+            Some(v) => v.clone(),
+            None => {
+                let default = decl
+                    .default
+                    .as_ref()
+                    .expect("missing inputs without a default were refused");
+                let v = self.eval(default)?;
+                self.default_kind(decl, v)?
+            }
+        };
+        let shape = match &value {
+            Value::Num(t) => t.shape.clone(),
+            Value::List(items) => Shape::vector(items.len()),
+            _ => Shape::scalar(),
+        };
+        self.check_sizes(decl, &shape)?;
+        self.bind(Place::Global(decl.slot), value);
+        if self.is_tracing() {
+            self.check_condition(decl)?;
+        }
+        Ok(())
+    }
+
+    fn default_kind(&mut self, decl: &DataDecl, v: Value) -> Result<Value> {
+        match (decl.kind, v) {
+            (DataKind::Real, Value::Num(t)) => Ok(Value::Num(self.as_reals(t, decl.span))),
+            (_, v) => Ok(v),
+        }
+    }
+
+    fn check_sizes(&mut self, decl: &DataDecl, shape: &Shape) -> Result<()> {
+        if decl.sizes.len() != shape.rank() {
+            let found = if shape.rank() == 0 {
+                "one value".to_string()
+            } else {
+                format!("an array of shape {shape}")
+            };
+            return Err(TraceError::data(
+                "odp::data::rank",
+                format!(
+                    "`{}` is declared with {} sizes, the data has {found}",
+                    decl.name,
+                    decl.sizes.len()
+                ),
+                decl.span,
+                "declared here",
+            ));
+        }
+        for (k, (size, &found)) in decl.sizes.iter().zip(shape.dims()).enumerate() {
+            match size {
+                Size::Binds { slot, .. } => {
+                    self.bind(Place::Global(*slot), Value::Num(Tensor::int(found as i64)))
+                }
+                Size::Is(e) => {
+                    let want = self.int_scalar(e)?.known_int();
+                    if want != Some(found as i64) {
+                        let want =
+                            want.map_or("a size that is not known".to_string(), |n| n.to_string());
+                        return Err(TraceError::data(
+                            "odp::data::size",
+                            format!(
+                                "`{}` has {found} elements along axis {k}, declared are {want}",
+                                decl.name
+                            ),
+                            decl.name_span,
+                            format!("the data has shape {shape}"),
+                        )
+                        .label(e.span, format!("this is {want}")));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// `where`: every resulting bool must hold; missing elements are skipped.
+    fn check_condition(&mut self, decl: &DataDecl) -> Result<()> {
+        let Some(condition) = &decl.condition else {
+            return Ok(());
+        };
+        let place = Place::Global(decl.slot);
+        let whole = self.get(place, decl.span)?;
+        let missing = match &whole {
+            Value::Num(t) => t.missing.clone(),
+            _ => None,
+        };
+        if let Value::Num(t) = &whole {
+            // Inside the condition a missing element is a NaN.
+            self.bind(
+                place,
+                Value::Num(Tensor {
+                    missing: None,
+                    ..t.clone()
+                }),
+            );
+        }
+        let holds = self.eval(condition)?;
+        self.bind(place, whole.clone());
+        let t = self.number(&holds, condition.span)?;
+        let Some(truths) = t.known() else {
+            return Ok(());
+        };
+        let skipped = |i: usize| {
+            missing
+                .as_ref()
+                .is_some_and(|m| truths.len() == m.len() && m[i])
+        };
+        let Some(bad) =
+            (0..truths.len()).find(|&i| (truths[i] == 0.0 || truths[i].is_nan()) && !skipped(i))
+        else {
+            return Ok(());
+        };
+        let same_shape = matches!(&whole, Value::Num(w) if w.shape == t.shape);
+        let (name, value) = match &whole {
+            Value::Num(w) if same_shape => (
+                super::outputs::element_name(&decl.name, &w.shape, bad),
+                format!(" is {}", number_text(w, bad)),
+            ),
+            _ => (
+                decl.name.clone(),
+                " does not satisfy its condition".to_string(),
+            ),
+        };
+        Err(TraceError::data(
+            "odp::data::condition",
+            format!("{name}{value}, which breaks its `where`"),
+            condition.span,
+            "this must hold for every element",
+        )
+        .label(decl.name_span, "declared here"))
+    }
+}
+
+fn number_text(t: &Tensor, i: usize) -> String {
+    match &t.payload {
+        Payload::Int(v) => v[i].to_string(),
+        _ => t.known().map_or(String::new(), |v| v[i].to_string()),
+    }
+}

@@ -1,0 +1,223 @@
+//! The noise graph: a program with its data, as a function of standard Gaussian noise.
+//!
+//! ```text
+//!   Noise ──► Transport ──► … ──► outputs
+//!                  └────► LogDensity ──► terms of log r
+//! ```
+//! Operands come before their users, so that the order of indices is an order of evaluation. Equal operations on equal
+//! operands are one node, and operations on known numbers are done at once.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use petgraph::graph::{DiGraph, NodeIndex};
+
+use crate::base::{Shape, Span};
+use crate::ir::Op;
+use crate::ir::kernel::{self, Arg};
+
+/// A node of the graph.
+pub type NodeId = NodeIndex<u32>;
+
+/// One operation.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// What it does.
+    pub op: Op,
+    /// Its operands.
+    pub args: Vec<NodeId>,
+    /// Shape of its value.
+    pub shape: Shape,
+    /// The piece of the program that asked for it.
+    pub span: Span,
+}
+
+/// What a term of the log-weight comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TermKind {
+    /// `observe`.
+    Observe,
+    /// `factor`.
+    Factor,
+    /// `condition`: the node is the condition's truth, not yet its logarithm.
+    Condition,
+    /// The correction of an improper prior.
+    Improper,
+    /// An execution that fails where the node is true (`assert`, an index out of range).
+    Fault,
+}
+
+/// One summand of the log-weight: a scalar node.
+#[derive(Clone, Debug)]
+pub struct Term {
+    /// What it comes from.
+    pub kind: TermKind,
+    /// The node; what it means depends on `kind`.
+    pub node: NodeId,
+    /// Where the term counts: `None` for every execution.
+    pub mask: Option<NodeId>,
+    /// The statement.
+    pub span: Span,
+    /// For faults, what went wrong.
+    pub message: Option<Arc<str>>,
+}
+
+/// A block of noise that one `sample` reads.
+#[derive(Clone, Debug)]
+pub struct NoiseSite {
+    /// Its name for people: `theta`, `k[3]`.
+    pub name: String,
+    /// First coordinate.
+    pub first: usize,
+    /// Number of coordinates.
+    pub len: usize,
+    /// The transported value.
+    pub value: NodeId,
+    /// Whether its values are whole numbers or bools.
+    pub discrete: bool,
+    /// Which executions reach it: `None` for all.
+    pub mask: Option<NodeId>,
+    /// The statement.
+    pub span: Span,
+}
+
+/// The whole function.
+#[derive(Clone, Debug, Default)]
+pub struct NoiseGraph {
+    nodes: DiGraph<Node, u32>,
+    known: HashMap<Key, NodeId>,
+    /// Number of noise coordinates.
+    pub dim: usize,
+    /// Blocks of noise in the program's order.
+    pub sites: Vec<NoiseSite>,
+    /// Summands of the log-weight.
+    pub terms: Vec<Term>,
+    /// True where an execution runs past the unrolling bound.
+    pub overflow: Option<NodeId>,
+    /// Address of every noise block: (first, len).
+    pub layout: HashMap<u128, (usize, usize)>,
+    /// Whether an improper prior is used: log Z is up to a constant.
+    pub improper: bool,
+}
+
+/// What makes two operations equal. Constants are compared by their bits.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Key(String, Vec<u32>, Vec<usize>);
+
+impl NoiseGraph {
+    /// A node by its id.
+    pub fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[id]
+    }
+
+    /// All ids, operands before users.
+    pub fn ids(&self) -> impl DoubleEndedIterator<Item = NodeId> + use<> {
+        (0..self.nodes.node_count() as u32).map(NodeId::from)
+    }
+
+    /// Number of nodes.
+    pub fn len(&self) -> usize {
+        self.nodes.node_count()
+    }
+
+    /// The known value of a node, if it has one.
+    pub fn constant(&self, id: NodeId) -> Option<&Arc<[f64]>> {
+        match &self.nodes[id].op {
+            Op::Const(values) => Some(values),
+            _ => None,
+        }
+    }
+
+    /// A node with known numbers.
+    pub fn constant_node(&mut self, values: Arc<[f64]>, shape: Shape, span: Span) -> NodeId {
+        let key = (values.len() <= 16).then(|| {
+            let bits: Vec<String> = values.iter().map(|x| x.to_bits().to_string()).collect();
+            Key(
+                format!("const {}", bits.join(" ")),
+                Vec::new(),
+                shape.dims().to_vec(),
+            )
+        });
+        self.intern(key, Op::Const(values), Vec::new(), shape, span)
+    }
+
+    /// A block of noise coordinates.
+    pub fn noise(&mut self, first: usize, shape: Shape, span: Span) -> NodeId {
+        let key = Key(format!("noise {first}"), Vec::new(), shape.dims().to_vec());
+        self.intern(Some(key), Op::Noise { first }, Vec::new(), shape, span)
+    }
+
+    /// An operation; folded where all operands are known, shared where it is already there.
+    pub fn add(&mut self, op: Op, args: Vec<NodeId>, shape: Shape, span: Span) -> NodeId {
+        if let Some(values) = self.fold(&op, &args, &shape) {
+            return self.constant_node(values, shape, span);
+        }
+        let key = Key(
+            format!("{op:?}"),
+            args.iter().map(|a| a.index() as u32).collect(),
+            shape.dims().to_vec(),
+        );
+        self.intern(Some(key), op, args, shape, span)
+    }
+
+    fn fold(&self, op: &Op, args: &[NodeId], shape: &Shape) -> Option<Arc<[f64]>> {
+        let known: Option<Vec<&Arc<[f64]>>> = args.iter().map(|&a| self.constant(a)).collect();
+        Some(compute(op, &known?, shape.len()))
+    }
+
+    fn intern(
+        &mut self,
+        key: Option<Key>,
+        op: Op,
+        args: Vec<NodeId>,
+        shape: Shape,
+        span: Span,
+    ) -> NodeId {
+        if let Some(&id) = key.as_ref().and_then(|k| self.known.get(k)) {
+            return id;
+        }
+        let id = self.nodes.add_node(Node {
+            op,
+            args: args.clone(),
+            shape,
+            span,
+        });
+        for (position, arg) in args.into_iter().enumerate() {
+            self.nodes.add_edge(arg, id, position as u32);
+        }
+        if let Some(key) = key {
+            self.known.insert(key, id);
+        }
+        id
+    }
+
+    /// Which nodes the given ones depend on, themselves included.
+    pub fn ancestors(&self, roots: impl IntoIterator<Item = NodeId>) -> Vec<bool> {
+        let mut needed = vec![false; self.len()];
+        roots.into_iter().for_each(|r| needed[r.index()] = true);
+        for id in self.ids().rev() {
+            if needed[id.index()] {
+                self.nodes[id]
+                    .args
+                    .iter()
+                    .for_each(|a| needed[a.index()] = true);
+            }
+        }
+        needed
+    }
+}
+
+/// The value of an operation on known operands.
+pub fn compute(op: &Op, args: &[&Arc<[f64]>], len: usize) -> Arc<[f64]> {
+    let args: Vec<Arg> = args
+        .iter()
+        .map(|a| Arg {
+            data: a,
+            len: a.len(),
+            uniform: true,
+        })
+        .collect();
+    let mut out = vec![0.0; len];
+    kernel::run(op, &args, &mut out, 1);
+    out.into()
+}

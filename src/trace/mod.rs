@@ -1,0 +1,100 @@
+//! Model and data to noise graph; also the reference interpreter, which is the same walk with known noise.
+//!
+//! ```text
+//!   ir::Model + Data ──trace──► NoiseGraph + outputs        (all executions at once, noise symbolic)
+//!   ir::Model + Data + z ──run──► log-weights + outputs     (one execution, the oracle)
+//! ```
+
+mod address;
+mod bind;
+mod builtin;
+mod distribution;
+mod error;
+mod expression;
+mod graph;
+mod index;
+mod machine;
+mod outputs;
+mod plate;
+mod site;
+mod statement;
+mod value;
+
+pub use bind::Inputs;
+pub use error::{Class, TraceError};
+pub use graph::{NodeId, NoiseGraph, NoiseSite, Term, TermKind};
+pub use machine::{Limits, RunNoise};
+pub use outputs::{OutputNode, Source};
+pub use value::Kind;
+
+use crate::ir::Model;
+use error::Result;
+use machine::{Machine, Mode, Weighed};
+use value::{Tensor, Value};
+
+/// A traced program: its graph, and what it gives.
+#[derive(Debug)]
+pub struct Traced {
+    /// From noise to values and weights.
+    pub graph: NoiseGraph,
+    /// The outputs.
+    pub outputs: Vec<OutputNode>,
+}
+
+/// What one execution gave.
+#[derive(Debug)]
+pub struct Execution {
+    /// The outputs: name, shape, numbers.
+    pub outputs: Vec<OutputNode>,
+    /// The summands of log r, in order.
+    pub weighed: Weighed,
+}
+
+impl Execution {
+    /// log r; NaN where the execution failed.
+    pub fn log_weight(&self) -> f64 {
+        let mut total = 0.0;
+        for (_, w, _) in &self.weighed {
+            total += w;
+        }
+        total
+    }
+}
+
+/// Traces a program with its data bound and its noise symbolic.
+///
+/// # Errors
+/// What is wrong with the program or its data, at its place.
+pub fn trace(model: &Model, inputs: &Inputs, limits: Limits) -> Result<Traced> {
+    let mut machine = Machine::new(model, inputs, limits, Mode::Trace);
+    let outputs = walk(&mut machine)?;
+    Ok(Traced {
+        graph: machine.graph,
+        outputs,
+    })
+}
+
+/// Runs a program once, with the given noise.
+///
+/// # Errors
+/// A fault of the program (an index out of range, integer overflow, a failing `assert`), or a limit.
+pub fn run(model: &Model, inputs: &Inputs, limits: Limits, noise: RunNoise) -> Result<Execution> {
+    let mut machine = Machine::new(model, inputs, limits, Mode::Run(noise));
+    let outputs = walk(&mut machine)?;
+    Ok(Execution {
+        outputs,
+        weighed: machine.weighed,
+    })
+}
+
+fn walk(machine: &mut Machine) -> Result<Vec<OutputNode>> {
+    let model = machine.model;
+    machine.block(&model.body)?;
+    let result = machine.frames[0].returned.take();
+    machine.outputs(result, model.body.span)
+}
+
+/// A tensor in the user's words.
+pub(crate) fn words(t: &Tensor) -> String {
+    Value::Num(t.clone()).describe()
+}

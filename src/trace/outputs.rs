@@ -1,0 +1,206 @@
+//! What a program gives: the fields of its result, or every named site.
+
+use std::sync::Arc;
+
+use super::error::Result;
+use super::graph::NodeId;
+use super::machine::Machine;
+use super::value::{Kind, Tensor, Value};
+use crate::base::{Shape, Span};
+
+/// A site's value at file level, as it was drawn.
+pub(super) struct SiteOutput {
+    pub name: String,
+    pub loops: Vec<i64>,
+    pub value: Value,
+    pub mask: Option<NodeId>,
+}
+
+/// Where an output's numbers are.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// Known.
+    Known(Arc<[f64]>),
+    /// A node.
+    Node(NodeId),
+}
+
+/// One named output.
+#[derive(Clone, Debug)]
+pub struct OutputNode {
+    /// Its name: `theta`, `a.b`, `value`.
+    pub name: String,
+    /// Its shape.
+    pub shape: Shape,
+    /// What it holds.
+    pub kind: Kind,
+    /// Its numbers.
+    pub source: Source,
+    /// Where it exists: a scalar truth; `None` for every execution.
+    pub present: Option<NodeId>,
+}
+
+/// The name of one element of an array.
+pub(super) fn element_name(name: &str, shape: &Shape, flat: usize) -> String {
+    let mut rest = flat;
+    let mut index: Vec<String> = shape
+        .dims()
+        .iter()
+        .rev()
+        .map(|&n| {
+            let i = rest % n;
+            rest /= n;
+            i.to_string()
+        })
+        .collect();
+    index.reverse();
+    if index.is_empty() {
+        name.to_string()
+    } else {
+        format!("{name}[{}]", index.join(","))
+    }
+}
+
+impl Machine<'_> {
+    /// The outputs after the whole program has run. `result` is what it returned.
+    pub(super) fn outputs(&mut self, result: Option<Value>, span: Span) -> Result<Vec<OutputNode>> {
+        let mut out = Vec::new();
+        match result {
+            Some(Value::Record(fields)) => {
+                for (name, v) in fields.iter() {
+                    self.flatten(name, v, None, span, &mut out)?;
+                }
+            }
+            Some(v) => self.flatten("value", &v, None, span, &mut out)?,
+            None => {
+                for site in std::mem::take(&mut self.sites) {
+                    let indices: Vec<String> = site.loops.iter().map(i64::to_string).collect();
+                    let name = if indices.is_empty() {
+                        site.name
+                    } else {
+                        format!("{}[{}]", site.name, indices.join(","))
+                    };
+                    self.flatten(&name, &site.value, site.mask, span, &mut out)?;
+                }
+            }
+        }
+        self.merge_namesakes(out, span)
+    }
+
+    fn flatten(
+        &mut self,
+        name: &str,
+        v: &Value,
+        present: Option<NodeId>,
+        span: Span,
+        out: &mut Vec<OutputNode>,
+    ) -> Result<()> {
+        match v {
+            Value::Num(t) => out.push(self.output(name, t, present, span)),
+            Value::Record(fields) => {
+                for (field, v) in fields.iter() {
+                    self.flatten(&format!("{name}.{field}"), v, present, span, out)?;
+                }
+            }
+            Value::Tuple(items) => {
+                for (i, v) in items.iter().enumerate() {
+                    self.flatten(&format!("{name}.{i}"), v, present, span, out)?;
+                }
+            }
+            Value::List(items) => {
+                for (i, v) in items.iter().enumerate() {
+                    self.flatten(&format!("{name}[{i}]"), v, present, span, out)?;
+                }
+            }
+            Value::Choice(choice) => {
+                let (c, a, b) = (**choice).clone();
+                let first = self.and_mask(present, c, span);
+                let not = self.not_mask(c, span);
+                let second = self.and_mask(present, not, span);
+                // Arrays of different lengths share the elements that both have.
+                self.flatten_elements(name, &a, Some(first), span, out)?;
+                self.flatten_elements(name, &b, Some(second), span, out)?;
+            }
+            Value::Unit | Value::Str(_) | Value::Fn(_) | Value::Dist(_) | Value::Bottom => {}
+        }
+        Ok(())
+    }
+
+    fn flatten_elements(
+        &mut self,
+        name: &str,
+        v: &Value,
+        present: Option<NodeId>,
+        span: Span,
+        out: &mut Vec<OutputNode>,
+    ) -> Result<()> {
+        let Value::Num(t) = v else {
+            return self.flatten(name, v, present, span, out);
+        };
+        for i in 0..t.shape.len() {
+            let element = self.pick(t, vec![i as u32], Shape::scalar(), span);
+            out.push(self.output(&element_name(name, &t.shape, i), &element, present, span));
+        }
+        Ok(())
+    }
+
+    fn output(
+        &mut self,
+        name: &str,
+        t: &Tensor,
+        present: Option<NodeId>,
+        span: Span,
+    ) -> OutputNode {
+        let t = Tensor {
+            missing: None,
+            ..t.clone()
+        };
+        let source = match t.known() {
+            Some(values) => Source::Known(values),
+            None => Source::Node(self.node_of(&t, span)),
+        };
+        OutputNode {
+            name: name.to_string(),
+            shape: t.shape,
+            kind: t.kind,
+            source,
+            present,
+        }
+    }
+
+    /// A site in two arms under one name is one output.
+    fn merge_namesakes(&mut self, all: Vec<OutputNode>, span: Span) -> Result<Vec<OutputNode>> {
+        let mut merged: Vec<OutputNode> = Vec::with_capacity(all.len());
+        let mut places: std::collections::HashMap<String, usize> = std::collections::HashMap::new();
+        for o in all {
+            match places.get(&o.name) {
+                Some(&i) if merged[i].shape == o.shape && o.present.is_some() => {
+                    let before = merged[i].clone();
+                    let (a, b) = (as_tensor(&o), as_tensor(&before));
+                    let mask = o.present.expect("checked in the guard");
+                    let Value::Num(t) = self.merge(mask, Value::Num(a), Value::Num(b), span)?
+                    else {
+                        continue;
+                    };
+                    let present = self.or_mask(o.present, before.present, span);
+                    merged[i] = self.output(&o.name, &t, present, span);
+                }
+                Some(&i) => merged[i] = o,
+                None => {
+                    places.insert(o.name.clone(), merged.len());
+                    merged.push(o);
+                }
+            }
+        }
+        Ok(merged)
+    }
+}
+
+fn as_tensor(o: &OutputNode) -> Tensor {
+    match &o.source {
+        Source::Known(values) => {
+            super::machine::from_known(values.clone(), o.shape.clone(), o.kind)
+        }
+        Source::Node(id) => Tensor::node(*id, o.shape.clone(), o.kind),
+    }
+}
