@@ -1,0 +1,136 @@
+//! Pareto-smoothed importance sampling: how heavy the tail of weights is, and weights with that tail smoothed.
+//!
+//! # Source
+//! Vehtari, Simpson, Gelman, Yao & Gabry 2024 (PSIS); Zhang & Stephens 2009 (the fit), with the weak prior towards ½ of
+//! the R package loo and of ArviZ; the same figures as `arviz.psislw`, to rounding.
+
+/// Weights below this (relative to the largest) are no tail: log of the smallest normal double.
+const CUTOFF: f64 = -708.396_418_532_264_1;
+
+/// Smooths unnormalised log weights `[n]`; returns them (not normalised) with the shape k̂ of the generalised Pareto
+/// distribution fitted to their tail, the 3√n (at most n/5) largest.
+///
+/// k̂ is ∞ where the tail has too few distinct members to fit, and `None` where it has none because the largest weight is
+/// shared by as many draws (then weights are bounded, and all is well).
+pub fn psis(log_weights: &[f64]) -> (Vec<f64>, Option<f64>) {
+    let top = log_weights
+        .iter()
+        .copied()
+        .fold(f64::NEG_INFINITY, f64::max);
+    let n = log_weights.len();
+    let tail = (n as f64 / 5.0).min(3.0 * (n as f64).sqrt()).ceil() as usize;
+    if !top.is_finite() || n <= tail + 1 {
+        return (log_weights.to_vec(), Some(f64::INFINITY));
+    }
+    let mut order: Vec<usize> = (0..n).collect();
+    order.sort_by(|&a, &b| log_weights[a].total_cmp(&log_weights[b]));
+    let cut = (log_weights[order[n - tail - 1]] - top).max(CUTOFF);
+    let tail: Vec<usize> = order
+        .into_iter()
+        .filter(|&i| log_weights[i] - top > cut)
+        .collect();
+    if tail.len() <= 4 {
+        return (
+            log_weights.to_vec(),
+            (!tail.is_empty()).then_some(f64::INFINITY),
+        );
+    }
+    let excess: Vec<f64> = tail
+        .iter()
+        .map(|&i| (log_weights[i] - top).exp() - cut.exp())
+        .collect();
+    let (k, sigma) = fit(&excess);
+    let mut smoothed = log_weights.to_vec();
+    if k.is_finite() && sigma > 0.0 {
+        let m = tail.len() as f64;
+        for (rank, &i) in tail.iter().enumerate() {
+            let q = quantile((rank as f64 + 0.5) / m, k, sigma);
+            smoothed[i] = top + (q + cut.exp()).ln().min(0.0);
+        }
+    }
+    (smoothed, Some(k))
+}
+
+/// The largest k̂ at which an estimate from `n` weights is still to be trusted: min(1 − 1/log₁₀ n, 0.7).
+pub fn khat_threshold(n: usize) -> f64 {
+    (1.0 - 1.0 / (n as f64).log10()).min(0.7)
+}
+
+/// Shape and scale of a generalised Pareto distribution from an ascending sample of excesses.
+fn fit(x: &[f64]) -> (f64, f64) {
+    let n = x.len() as f64;
+    let grid = 30 + n.sqrt() as usize;
+    let quartile = x[(n / 4.0 + 0.5) as usize - 1];
+    let mean_log = |b: f64| x.iter().map(|x| (-b * x).ln_1p()).sum::<f64>() / n;
+    let b: Vec<f64> = (1..=grid)
+        .map(|i| {
+            (1.0 - (grid as f64 / (i as f64 - 0.5)).sqrt()) / (3.0 * quartile)
+                + 1.0 / x[x.len() - 1]
+        })
+        .collect();
+    let profile: Vec<f64> = b
+        .iter()
+        .map(|&b| {
+            let k = mean_log(b);
+            n * ((-b / k).ln() - k - 1.0)
+        })
+        .collect();
+    let weight = |i: usize| 1.0 / profile.iter().map(|l| (l - profile[i]).exp()).sum::<f64>();
+    let weights: Vec<f64> = (0..grid)
+        .map(weight)
+        .map(|w| if w >= 10.0 * f64::EPSILON { w } else { 0.0 })
+        .collect();
+    let total: f64 = weights.iter().sum();
+    let b_mean = b
+        .iter()
+        .zip(&weights)
+        .map(|(b, w)| b * w / total)
+        .sum::<f64>();
+    let k = mean_log(b_mean);
+    ((n * k + 5.0) / (n + 10.0), -k / b_mean)
+}
+
+fn quantile(p: f64, k: f64, sigma: f64) -> f64 {
+    let exponential = -(-p).ln_1p();
+    if k.abs() < f64::EPSILON {
+        sigma * exponential
+    } else {
+        sigma * (k * exponential).exp_m1() / k
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::draws::golden::{close, weights};
+
+    #[test]
+    fn figures_are_those_of_arviz() {
+        for w in weights() {
+            let (smoothed, khat) = psis(&w.log_w);
+            close(&w.name, khat.unwrap(), w.khat, 1e-9);
+            for (s, truth) in smoothed.iter().zip(&w.smoothed) {
+                assert!(
+                    s == truth || (s - truth).abs() < 1e-7,
+                    "{}: {s} {truth}",
+                    w.name
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn equal_weights_have_no_tail_and_a_few_big_ones_too_little_of_one() {
+        assert_eq!(psis(&[-3.0; 100]), (vec![-3.0; 100], None));
+        let mut few = vec![0.0; 100];
+        few[..3].copy_from_slice(&[1.0, 2.0, 3.0]);
+        assert_eq!(psis(&few).1, Some(f64::INFINITY));
+        assert_eq!(psis(&[f64::NEG_INFINITY; 30]).1, Some(f64::INFINITY));
+    }
+
+    #[test]
+    fn the_threshold_grows_with_the_sample() {
+        assert!((khat_threshold(100) - 0.5).abs() < 1e-12);
+        assert_eq!(khat_threshold(100_000), 0.7);
+    }
+}
