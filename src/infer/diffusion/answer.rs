@@ -1,0 +1,188 @@
+//! From a trained policy to the engine's answer: paths weighed, more defence or training where their weights are heavy,
+//! resampling (or SMC's particles, where the paths are worth little), exact moves, the bounds and the verdict.
+
+use super::candidates::Candidate;
+use super::exactify::{self, Weighted};
+use super::policy::Policy;
+use super::training::Trainer;
+use super::verdict::{Evidence, verdict};
+use super::{Trained, frame, mixture, shuffled};
+use crate::base::Stream;
+use crate::infer::smc::{self, Particles};
+use crate::infer::{Diagnostics, Evaluations, InferError, LogZ, Noise, Outcome, Settings};
+use crate::lower::Target;
+
+/// Weighted paths, resampled and moved, with everything that speaks for or against them.
+pub(super) fn draw(
+    trainer: &mut Trainer,
+    trained: &mut Trained,
+    particles: Option<&Particles>,
+    settings: &Settings,
+) -> Result<Outcome, InferError> {
+    let (target, recipe, seed) = (trainer.target, trainer.recipe, trainer.seed);
+    let n_paths = recipe.paths.unwrap_or(settings.n_draws).max(16);
+    let broad = broad(&trained.candidate);
+    settings.progress.update("drawing", 0, None, "");
+    let mut weigh = |trained: &Trained, share: f64, attempt: u64| {
+        trainer.evaluations += n_paths as u64;
+        exactify::weigh(
+            &trained.candidate.policy,
+            broad.clone(),
+            share,
+            target,
+            n_paths,
+            seed.child("draws", attempt),
+        )
+    };
+    let mut weighted = weigh(trained, exactify::DEFENCE, 0);
+    if weighted.weak() {
+        weighted = weighted.or(weigh(trained, exactify::STRONG_DEFENCE, 1));
+    }
+    if weighted.weak() && particles.is_some() && recipe.steps > 0 && !settings.budget.exhausted() {
+        let before = trained.candidate.policy.clone();
+        refine(trainer, trained)?;
+        let again = exactify::weigh(
+            &trained.candidate.policy,
+            broad,
+            exactify::STRONG_DEFENCE,
+            target,
+            n_paths,
+            seed.child("draws", 2),
+        );
+        trainer.evaluations += n_paths as u64;
+        if again.khat > weighted.khat {
+            trained.candidate.policy = before;
+        }
+        weighted = weighted.or(again);
+    }
+    let policy = &trained.candidate.policy;
+    let evidence = Evidence {
+        smc: particles.map(|p| (p.log_z, p.log_z_se)),
+        particles: trained.eubo.is_finite().then_some(trained.eubo),
+        failed: failed_rate(target),
+    };
+    let warnings = verdict(&weighted, &evidence);
+    let mut stream = seed.stream("resample", 0);
+    let resampled = weighted.resample(policy, target, settings.n_draws, &mut stream);
+    let (mut z, moves) = match (resampled, particles) {
+        // Better SMC's particles, moved on, than a handful of paths; the verdict above stays.
+        (_, Some(p)) if weighted.weak() => {
+            (spread(p, settings.n_draws, &mut stream), 8 * recipe.refresh)
+        }
+        (Some(z), _) => (z, recipe.refresh),
+        (None, Some(p)) => (spread(p, settings.n_draws, &mut stream), 8 * recipe.refresh),
+        (None, None) => {
+            return Err(InferError::ImpossibleEvidence {
+                tried: trainer.evaluations,
+            });
+        }
+    };
+    let mut log_r = vec![0.0; settings.n_draws];
+    let (acceptance, evaluations) =
+        smc::refresh(target, &mut z, &mut log_r, moves, seed.child("refresh", 0));
+    trainer.evaluations += evaluations;
+    let eubo = upper_bound(trainer, policy, &z);
+    Ok(outcome(
+        &weighted, z, eubo, acceptance, warnings, target, settings,
+    ))
+}
+
+/// One Gaussian over all particles, a little wider.
+fn broad(candidate: &Candidate) -> Option<frame::Frame> {
+    let d = candidate.policy.frames.dim;
+    let x = &candidate.train.x;
+    let fit = if d == 0 || x.len() < 2 * d {
+        None
+    } else {
+        mixture::gaussian(x, &candidate.held_out.x, d)
+    };
+    fit.and_then(|m| m.parts.into_iter().next())
+        .map(|f| f.inflated(1.3))
+}
+
+/// More training for a policy whose weights are too heavy.
+fn refine(trainer: &mut Trainer, trained: &mut Trained) -> Result<(), InferError> {
+    let candidate = &mut trained.candidate;
+    trainer.learn_from(candidate);
+    if candidate.policy.network.is_none() {
+        trainer.equip(&mut candidate.policy)?;
+    }
+    let fit = trainer.judge(&candidate.policy);
+    let steps = trainer.steps_affordable(&candidate.policy, 2 * trainer.recipe.steps);
+    trained.eubo = trainer.balance(&mut candidate.policy, fit, steps).eubo;
+    Ok(())
+}
+
+/// Mean log-weight of the final draws under the policy: E_posterior[log w] ≥ log Z.
+fn upper_bound(trainer: &mut Trainer, policy: &Policy, z: &[f64]) -> Option<f64> {
+    let points = policy.layout.read(trainer.target, z);
+    trainer.evaluations += points.log_r.len() as u64;
+    let mut shards = policy.renoise(&points, trainer.seed.child("upper bound", 0));
+    policy.score(&mut shards);
+    let n = points.log_r.len() as f64;
+    let mean = shards
+        .iter()
+        .flat_map(|s| policy.log_weights(s))
+        .sum::<f64>()
+        / n;
+    mean.is_finite().then_some(mean)
+}
+
+fn spread(particles: &Particles, n: usize, stream: &mut Stream) -> Vec<f64> {
+    let z = shuffled(particles, stream);
+    (0..n)
+        .flat_map(|i| {
+            let i = i % particles.n;
+            z[i * particles.dim..(i + 1) * particles.dim].to_vec()
+        })
+        .collect()
+}
+
+fn failed_rate(target: &dyn Target) -> f64 {
+    let (failed, all) = target.failures();
+    if all == 0 {
+        0.0
+    } else {
+        failed as f64 / all as f64
+    }
+}
+
+fn outcome(
+    w: &Weighted,
+    z: Vec<f64>,
+    eubo: Option<f64>,
+    acceptance: f64,
+    warnings: Vec<String>,
+    target: &dyn Target,
+    settings: &Settings,
+) -> Outcome {
+    let log_z = LogZ {
+        estimate: w.log_z,
+        se: w.se,
+        elbo: w.elbo.is_finite().then_some(w.elbo),
+        eubo,
+    };
+    Outcome {
+        noise: Noise {
+            z,
+            n: settings.n_draws,
+            dim: target.dim(),
+            chains: 1,
+            ..Noise::default()
+        },
+        log_z: w.log_z.is_finite().then_some(log_z),
+        diagnostics: Diagnostics {
+            is_ess: Some(w.ess),
+            khat: w.khat.is_finite().then_some(w.khat),
+            violation_rate: Some(w.impossible),
+            failed_rate: Some(failed_rate(target)),
+            acceptance: Some(acceptance),
+            ..Diagnostics::default()
+        },
+        evaluations: Evaluations::default(),
+        reliable: warnings.is_empty(),
+        warnings,
+        equal_weight_ess: Some(w.ess.min(settings.n_draws as f64)),
+        ..Outcome::default()
+    }
+}

@@ -1,0 +1,62 @@
+//! Averages over training, and the logits that are learned beside the network.
+
+use super::policy::Policy;
+
+/// A moving average of everything learned: what is judged and kept, since single iterations are noisy.
+pub(crate) struct Average {
+    network: Option<Vec<Vec<f32>>>,
+    choices: Vec<Vec<f32>>,
+    seen: f32,
+}
+
+impl Average {
+    pub fn new(policy: &Policy) -> Average {
+        Average {
+            network: policy.network.as_ref().map(|n| n.parameters.clone()),
+            choices: choices(policy),
+            seen: 0.0,
+        }
+    }
+
+    /// Over about the last fiftieth of the way at first, the last fifty steps later.
+    pub fn follow(&mut self, policy: &Policy) {
+        self.seen += 1.0;
+        let new = (1.0 / (1.0 + 0.2 * self.seen)).max(0.02);
+        let blend = |a: &mut Vec<Vec<f32>>, b: &[Vec<f32>]| {
+            a.iter_mut()
+                .zip(b)
+                .for_each(|(a, b)| a.iter_mut().zip(b).for_each(|(a, b)| *a += new * (b - *a)));
+        };
+        if let (Some(a), Some(n)) = (&mut self.network, &policy.network) {
+            blend(a, &n.parameters);
+        }
+        blend(&mut self.choices, &choices(policy));
+    }
+
+    pub fn put_into(&self, policy: &mut Policy) {
+        if let (Some(a), Some(n)) = (&self.network, &mut policy.network) {
+            n.parameters.clone_from(a);
+        }
+        set_choices(policy, self.choices.clone());
+    }
+}
+
+/// Logits of the discrete values (empty where there are none) and of the parts' shares.
+pub(crate) fn choices(policy: &Policy) -> Vec<Vec<f32>> {
+    vec![
+        policy
+            .categorical
+            .as_ref()
+            .map_or_else(Vec::new, |c| c.logits.clone()),
+        policy.shares.clone(),
+    ]
+}
+
+/// Puts logits in the policy, as [`choices`] gave them.
+pub(crate) fn set_choices(policy: &mut Policy, mut logits: Vec<Vec<f32>>) {
+    policy.shares = logits.pop().expect("two vectors of logits");
+    if let (Some(c), Some(values)) = (&mut policy.categorical, logits.pop()) {
+        c.logits = values;
+        c.refresh();
+    }
+}

@@ -1,0 +1,227 @@
+//! Coordinates in which the continuous noise is diffused: z = mean + L u for each part of a mixture.
+//!
+//! A *group* is a set of parts that share discrete values (all of them where there are none). Part densities define the
+//! fixed responsibility γ(part | z, group) which the target carries as the backward kernel of the part's index.
+
+use std::collections::BTreeMap;
+
+use super::linear::{cholesky, dot};
+
+/// The shape of L.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shape {
+    Identity,
+    Diagonal,
+    Lower,
+}
+
+/// One affine map, with L lower triangular.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Frame {
+    pub mean: Vec<f64>,
+    /// `[d, d]`, lower triangular, row-major; `[d]` where L is diagonal; nothing for the identity.
+    lower: Vec<f64>,
+    pub log_det: f64,
+    shape: Shape,
+}
+
+impl Frame {
+    /// The prior's own coordinates.
+    pub fn prior(d: usize) -> Frame {
+        Frame {
+            mean: vec![0.0; d],
+            lower: Vec::new(),
+            log_det: 0.0,
+            shape: Shape::Identity,
+        }
+    }
+
+    /// From a mean and variances.
+    pub fn diagonal(mean: Vec<f64>, variance: &[f64]) -> Frame {
+        let lower: Vec<f64> = variance.iter().map(|v| v.sqrt()).collect();
+        let log_det = lower.iter().map(|l| l.ln()).sum();
+        Frame {
+            mean,
+            lower,
+            log_det,
+            shape: Shape::Diagonal,
+        }
+    }
+
+    /// From a mean and a covariance; `None` where that is not positive definite.
+    pub fn new(mean: Vec<f64>, mut covariance: Vec<f64>) -> Option<Frame> {
+        let d = mean.len();
+        if !cholesky(&mut covariance, d) {
+            return None;
+        }
+        let log_det: f64 = (0..d).map(|i| covariance[i * d + i].ln()).sum();
+        (log_det.is_finite() && mean.iter().all(|m| m.is_finite())).then_some(Frame {
+            mean,
+            lower: covariance,
+            log_det,
+            shape: Shape::Lower,
+        })
+    }
+
+    /// The same place with the covariance scaled by `factor`.
+    pub fn inflated(&self, factor: f64) -> Frame {
+        let d = self.mean.len();
+        if self.shape == Shape::Identity {
+            return Frame::diagonal(self.mean.clone(), &vec![factor; d]);
+        }
+        let scale = factor.sqrt();
+        let lower = self.lower.iter().map(|l| l * scale).collect();
+        Frame {
+            mean: self.mean.clone(),
+            lower,
+            log_det: self.log_det + d as f64 * scale.ln(),
+            shape: self.shape,
+        }
+    }
+
+    /// `z = mean + L u`.
+    pub fn place(&self, u: &[f64], z: &mut [f64]) {
+        let d = self.mean.len();
+        match self.shape {
+            Shape::Identity => z.copy_from_slice(u),
+            Shape::Diagonal => (0..d).for_each(|i| z[i] = self.mean[i] + self.lower[i] * u[i]),
+            Shape::Lower => {
+                (0..d).for_each(|i| {
+                    z[i] = self.mean[i] + dot(&self.lower[i * d..=i * d + i], &u[..=i])
+                });
+            }
+        }
+    }
+
+    /// `u = L⁻¹ (z − mean)`.
+    pub fn whiten(&self, z: &[f64], u: &mut [f64]) {
+        let d = self.mean.len();
+        match self.shape {
+            Shape::Identity => u.copy_from_slice(z),
+            Shape::Diagonal => (0..d).for_each(|i| u[i] = (z[i] - self.mean[i]) / self.lower[i]),
+            Shape::Lower => {
+                for i in 0..d {
+                    let row = &self.lower[i * d..=i * d + i];
+                    u[i] = (z[i] - self.mean[i] - dot(&row[..i], &u[..i])) / row[i];
+                }
+            }
+        }
+    }
+
+    /// Entry (i, j ≤ i) of the covariance.
+    pub fn covariance(&self, i: usize, j: usize) -> f64 {
+        let d = self.mean.len();
+        match self.shape {
+            Shape::Identity => f64::from(u8::from(i == j)),
+            Shape::Diagonal if i == j => self.lower[i] * self.lower[i],
+            Shape::Diagonal => 0.0,
+            Shape::Lower => dot(
+                &self.lower[i * d..=i * d + j],
+                &self.lower[j * d..=j * d + j],
+            ),
+        }
+    }
+
+    /// log density of z = mean + L u, u ~ N(0, I), without −(d/2) log 2π.
+    pub fn log_density(&self, z: &[f64], scratch: &mut [f64]) -> f64 {
+        self.whiten(z, scratch);
+        -0.5 * dot(scratch, scratch) - self.log_det
+    }
+}
+
+/// The parts used for one set of discrete values, with their fitted shares.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Group {
+    pub parts: Vec<usize>,
+    pub log_share: Vec<f64>,
+}
+
+/// All parts, and which group of them a vector of discrete values uses. Group 0 serves values that are rare.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Frames {
+    pub dim: usize,
+    pub parts: Vec<Frame>,
+    pub groups: Vec<Group>,
+    pub of_values: BTreeMap<Vec<u32>, usize>,
+}
+
+impl Frames {
+    /// One group with the given parts.
+    pub fn single(dim: usize, parts: Vec<Frame>, log_share: Vec<f64>) -> Frames {
+        let group = Group {
+            parts: (0..parts.len()).collect(),
+            log_share,
+        };
+        Frames {
+            dim,
+            parts,
+            groups: vec![group],
+            of_values: BTreeMap::new(),
+        }
+    }
+
+    /// Adds a group for one vector of discrete values.
+    pub fn add_group(&mut self, values: Vec<u32>, parts: Vec<Frame>, log_share: Vec<f64>) {
+        let first = self.parts.len();
+        self.groups.push(Group {
+            parts: (first..first + parts.len()).collect(),
+            log_share,
+        });
+        self.parts.extend(parts);
+        self.of_values.insert(values, self.groups.len() - 1);
+    }
+
+    /// The group that discrete values use.
+    pub fn group(&self, values: &[u32]) -> usize {
+        if self.of_values.is_empty() {
+            0
+        } else {
+            self.of_values.get(values).copied().unwrap_or(0)
+        }
+    }
+
+    /// log(share · density) of each of the group's parts into `terms`; returns their log sum.
+    pub fn log_terms(
+        &self,
+        group: usize,
+        z: &[f64],
+        terms: &mut Vec<f64>,
+        scratch: &mut [f64],
+    ) -> f64 {
+        let group = &self.groups[group];
+        terms.clear();
+        terms.extend(
+            group
+                .parts
+                .iter()
+                .zip(&group.log_share)
+                .map(|(&p, s)| s + self.parts[p].log_density(z, scratch)),
+        );
+        super::linear::log_sum_exp(terms)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whitening_undoes_placing_and_densities_integrate() {
+        let f = Frame::new(vec![1.0, -2.0], vec![4.0, 0.0, 1.0, 2.0]).unwrap();
+        let (mut z, mut u) = ([0.0; 2], [0.0; 2]);
+        f.place(&[0.3, -1.1], &mut z);
+        f.whiten(&z, &mut u);
+        assert!((u[0] - 0.3).abs() < 1e-12 && (u[1] + 1.1).abs() < 1e-12);
+        let mut sum = 0.0;
+        for i in 0..200 {
+            for j in 0..200 {
+                let z = [
+                    1.0 + 0.1 * (i as f64 - 99.5),
+                    -2.0 + 0.1 * (j as f64 - 99.5),
+                ];
+                sum += 0.01 * f.log_density(&z, &mut u).exp() / std::f64::consts::TAU;
+            }
+        }
+        assert!((sum - 1.0).abs() < 1e-3, "{sum}");
+    }
+}

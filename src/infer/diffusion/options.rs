@@ -1,0 +1,191 @@
+//! The engine's options, and the recipe that they make.
+
+use burn::tensor::Device;
+
+use super::network;
+use super::objective::Objective;
+use crate::infer::{InferError, OptionSpec, Options};
+use crate::lower::Structure;
+
+const fn option(name: &'static str, default: &'static str, help: &'static str) -> OptionSpec {
+    OptionSpec {
+        name,
+        default,
+        help,
+    }
+}
+
+/// What `-O` can set.
+pub(crate) const SPECS: &[OptionSpec] = &[
+    option(
+        "T",
+        "auto",
+        "diffusion steps (auto: 10, more where edges are sharp)",
+    ),
+    option(
+        "high",
+        "auto",
+        "log-SNR of the lowest noise level (auto: 4.5, higher where edges are sharp)",
+    ),
+    option(
+        "width",
+        "auto",
+        "units in each hidden layer (auto: 64, more from 40 dimensions on)",
+    ),
+    option("depth", "2", "hidden layers"),
+    option("batch", "128", "paths in a training step"),
+    option(
+        "pre",
+        "300",
+        "steps of denoising regression on the particles",
+    ),
+    option(
+        "steps",
+        "300",
+        "steps of trajectory balance; fewer where the fit is close or stays as it is",
+    ),
+    option("lr", "0.002", "learning rate"),
+    option(
+        "objective",
+        "vargrad",
+        "`vargrad` (log Z is the batch's mean) or `tb` (log Z is learned)",
+    ),
+    option("warmup", "smc", "`smc` particles to start from, or `none`"),
+    option("particles", "4096", "SMC particles"),
+    option("moves", "6", "SMC moves a level, about"),
+    option(
+        "components",
+        "auto",
+        "coordinates: `none` (the prior's), 1 (one whitening), K (a mixture of at most K); auto tries all",
+    ),
+    option(
+        "paths",
+        "auto",
+        "weighted paths that the draws are resampled from (auto: as many as draws)",
+    ),
+    option(
+        "refresh",
+        "4",
+        "exact moves in noise space after resampling",
+    ),
+    option("device", "flex", "where networks run"),
+];
+
+/// How coordinates are chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Components {
+    Auto,
+    Prior,
+    AtMost(usize),
+}
+
+/// Options with their values.
+#[derive(Clone, Debug)]
+pub(crate) struct Recipe {
+    pub levels: usize,
+    pub high: f64,
+    pub depth: usize,
+    pub batch: usize,
+    pub pre: usize,
+    pub steps: usize,
+    pub rate: f64,
+    pub objective: Objective,
+    pub smc: bool,
+    pub particles: usize,
+    pub moves: usize,
+    pub components: Components,
+    pub paths: Option<usize>,
+    pub refresh: usize,
+    width: Option<usize>,
+    device: String,
+}
+
+impl Recipe {
+    /// Reads the options for a program of the given structure.
+    ///
+    /// # Errors
+    /// `BadOption`.
+    pub fn new(options: &Options, structure: &Structure) -> Result<Recipe, InferError> {
+        options.check(SPECS)?;
+        let (levels, high) = match structure {
+            s if s.hard_constraints => (16, 7.0),
+            s if !s.smooth && s.discrete.is_empty() => (12, 6.0),
+            _ => (10, 4.5),
+        };
+        let components = match options.get("components") {
+            None | Some("auto") => Components::Auto,
+            Some("none") => Components::Prior,
+            Some(_) => Components::AtMost(options.count("components", 1)?.unwrap_or(1)),
+        };
+        let recipe = Recipe {
+            levels: options.count("T", 2)?.unwrap_or(levels),
+            high: options.number("high", -4.0, 16.0)?.unwrap_or(high),
+            width: options.count("width", 1)?,
+            depth: options.count("depth", 1)?.unwrap_or(2),
+            batch: options.count("batch", 2)?.unwrap_or(128),
+            pre: options.count("pre", 0)?.unwrap_or(300),
+            steps: options.count("steps", 0)?.unwrap_or(300),
+            rate: options.number("lr", 1e-8, 1.0)?.unwrap_or(2e-3),
+            objective: match options.choice("objective", &["vargrad", "tb"])? {
+                Some("tb") => Objective::TrajectoryBalance,
+                _ => Objective::VarGrad,
+            },
+            smc: options.choice("warmup", &["smc", "none"])? != Some("none"),
+            particles: options.count("particles", 16)?.unwrap_or(4096),
+            moves: options.count("moves", 1)?.unwrap_or(6),
+            components,
+            paths: options.count("paths", 16)?,
+            refresh: options.count("refresh", 0)?.unwrap_or(4),
+            device: options.get("device").unwrap_or("flex").to_string(),
+        };
+        recipe.device()?;
+        Ok(recipe)
+    }
+
+    /// Units in each hidden layer for `dim` diffused coordinates.
+    pub fn width_for(&self, dim: usize) -> usize {
+        self.width
+            .unwrap_or_else(|| (2 * dim).clamp(64, 128).next_multiple_of(16))
+    }
+
+    /// The device by its name.
+    ///
+    /// # Errors
+    /// `BadOption` where this build has none of that name.
+    pub fn device(&self) -> Result<Device, InferError> {
+        network::device(&self.device).ok_or_else(|| InferError::BadOption {
+            name: "device".to_string(),
+            why: format!("this build has no device `{}`; it has `flex`", self.device),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wrong_options_are_named() {
+        let structure = Structure::default();
+        let of = |pairs: &[(&str, &str)]| {
+            Recipe::new(&Options::from_pairs(pairs.iter().copied()), &structure)
+        };
+        assert!(of(&[]).is_ok());
+        for bad in [
+            ("device", "abacus"),
+            ("T", "1"),
+            ("objective", "rtb"),
+            ("steps", "-1"),
+            ("stps", "1"),
+        ] {
+            assert!(
+                matches!(of(&[bad]), Err(InferError::BadOption { name, .. }) if name == bad.0),
+                "{bad:?}"
+            );
+        }
+        assert_eq!(
+            of(&[("components", "none")]).unwrap().components,
+            Components::Prior
+        );
+    }
+}

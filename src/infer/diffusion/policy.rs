@@ -1,0 +1,400 @@
+//! The sampler: discrete values k, then a part j of the frames, then a path of noise that ends in z = mean_j + L_j x_0.
+//!
+//! The log-weight of (k, j, path), unbiased for Z at any network because the target carries the same extra variables
+//! (the fixed responsibility γ(j | z, k) for j, the reference's noising for the path):
+//!
+//! ```text
+//! log w = log r + Σ_reached sites [log p(k_s | …) − log π(k_s | k_before)]          discrete values
+//!       + log N(z; 0, I) − log q(z | k) + log share_j − log π(j | k)               frames, q = Σ_j share_j N_j
+//!       − Σ_steps [log policy − log reference]                                     network
+//! ```
+//! (γ(j | z, k) = share_j N_j(z) / q(z | k) cancels the frame's own density.) A site that is not reached has ratio 1.
+
+use rand::RngExt;
+use rand_distr::StandardNormal;
+use rayon::prelude::*;
+
+use super::categorical::{Categorical, category, pick};
+use super::frame::Frames;
+use super::layout::{Layout, Points};
+use super::network::{Network, Pass};
+use super::schedule::{Kernel, Schedule};
+use crate::base::{Seed, Stream};
+use crate::lower::Target;
+
+/// Paths that are computed together. Fixed: results must not depend on the number of threads.
+pub(crate) const SHARD: usize = 64;
+/// Most columns of one-hot context; beyond that a site's value is one number.
+const MOST_CONTEXTS: usize = 256;
+
+/// Everything that is learned or fitted.
+#[derive(Clone)]
+pub(crate) struct Policy {
+    pub layout: Layout,
+    pub categorical: Option<Categorical>,
+    pub frames: Frames,
+    /// Logits of π(j | k), by part.
+    pub shares: Vec<f32>,
+    pub schedule: Schedule,
+    /// `None` for the zero network: then paths are not needed, and a draw is one of the frames' mixture.
+    pub network: Option<Network>,
+}
+
+/// Paths, their ends and the pieces of their weights.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Paths {
+    pub n: usize,
+    pub points: Points,
+    pub part: Vec<usize>,
+    /// `[T + 1, n, d]`, the clean end first; empty without a network.
+    pub states: Vec<f64>,
+    /// Σ_steps [log policy − log reference].
+    pub log_ratio: Vec<f64>,
+    /// log q(z | k), without −(d/2) log 2π.
+    pub log_q: Vec<f64>,
+}
+
+impl Policy {
+    /// Columns that tell the network which part and which values it works for.
+    pub fn contexts(&self) -> usize {
+        let parts = if self.frames.parts.len() > 1 {
+            self.frames.parts.len()
+        } else {
+            0
+        };
+        parts + self.site_columns().iter().sum::<usize>()
+    }
+
+    fn site_columns(&self) -> Vec<usize> {
+        let all: usize = self.layout.sites.iter().map(|s| s.n).sum();
+        self.layout
+            .sites
+            .iter()
+            .map(|s| if all <= MOST_CONTEXTS { s.n } else { 1 })
+            .collect()
+    }
+
+    /// `[n, contexts]`.
+    pub fn context(&self, k: &[u32], part: &[usize]) -> Vec<f32> {
+        let columns = self.contexts();
+        let mut out = vec![0.0; part.len() * columns];
+        if columns == 0 {
+            return out;
+        }
+        let widths = self.site_columns();
+        let s = self.layout.sites.len();
+        for (i, row) in out.chunks_exact_mut(columns).enumerate() {
+            let mut at = 0;
+            if self.frames.parts.len() > 1 {
+                row[part[i]] = 1.0;
+                at = self.frames.parts.len();
+            }
+            for (j, (site, &width)) in self.layout.sites.iter().zip(&widths).enumerate() {
+                let v = category(site, k[i * s + j]);
+                if width == 1 {
+                    row[at] = v as f32 / site.n as f32 - 0.5;
+                } else {
+                    row[at + v] = 1.0;
+                }
+                at += width;
+            }
+        }
+        out
+    }
+
+    /// log π(j | group) of a group's parts.
+    pub fn log_shares(&self, group: usize) -> Vec<f64> {
+        let logits: Vec<f64> = self.frames.groups[group]
+            .parts
+            .iter()
+            .map(|&p| f64::from(self.shares[p]))
+            .collect();
+        let total = super::linear::log_sum_exp(&logits);
+        logits.iter().map(|l| l - total).collect()
+    }
+
+    /// `n` paths drawn from the policy, in shards of [`SHARD`]; noise `spread` times the policy's own (1 for its law).
+    pub fn draw(&self, n: usize, spread: f64, seed: Seed) -> Vec<Paths> {
+        let shards: Vec<usize> = (0..n.div_ceil(SHARD)).collect();
+        let size = |s: usize| SHARD.min(n - s * SHARD);
+        shards
+            .into_par_iter()
+            .map(|s| self.draw_shard(size(s), spread, &mut seed.stream("paths", s as u64)))
+            .collect()
+    }
+
+    fn draw_shard(&self, n: usize, spread: f64, stream: &mut Stream) -> Paths {
+        let (d, s) = (self.frames.dim, self.layout.sites.len());
+        let mut paths = Paths {
+            n,
+            ..Paths::default()
+        };
+        paths.points.k = vec![0; n * s];
+        paths.points.x = vec![0.0; n * d];
+        for i in 0..n {
+            if let Some(c) = &self.categorical {
+                c.draw(stream, &mut paths.points.k[i * s..(i + 1) * s]);
+            }
+            let group = self.frames.group(&paths.points.k[i * s..(i + 1) * s]);
+            let p: Vec<f64> = self.log_shares(group).iter().map(|l| l.exp()).collect();
+            let j = if p.len() == 1 {
+                0
+            } else {
+                pick(&p, stream.random())
+            };
+            paths.part.push(self.frames.groups[group].parts[j]);
+        }
+        let clean = self.roll(&mut paths, spread, stream);
+        for i in 0..n {
+            let frame = &self.frames.parts[paths.part[i]];
+            frame.place(
+                &clean[i * d..(i + 1) * d],
+                &mut paths.points.x[i * d..(i + 1) * d],
+            );
+        }
+        paths.log_q = self.log_q(&paths.points);
+        paths
+    }
+
+    /// Runs the chain from noise to the clean end, which is returned.
+    fn roll(&self, paths: &mut Paths, spread: f64, stream: &mut Stream) -> Vec<f64> {
+        let (n, d) = (paths.n, self.frames.dim);
+        paths.log_ratio = vec![0.0; n];
+        let size = n * d;
+        let Some(network) = self.network.as_ref().filter(|_| d > 0) else {
+            return (0..size).map(|_| stream.sample(StandardNormal)).collect();
+        };
+        let steps = self.schedule.len();
+        let context = self.context(&paths.points.k, &paths.part);
+        // The noisiest state is independent of the rest under the reference, and so left at zero.
+        let mut states = vec![0.0; (steps + 1) * size];
+        for (s, step) in self.schedule.steps.iter().enumerate().rev() {
+            let (below, above) = states.split_at_mut((s + 1) * size);
+            let noisy = &above[..size];
+            let out = network.outputs(s, noisy.iter().map(|&v| v as f32).collect(), &context);
+            for i in 0..n {
+                for c in 0..d {
+                    let kernel = Kernel::new(step, out[2 * d * i + c], out[2 * d * i + d + c]);
+                    let e: f64 = stream.sample(StandardNormal);
+                    let delta = kernel.shift + kernel.log_sd.exp() * spread * e;
+                    below[s * size + i * d + c] = step.keep * noisy[i * d + c] + step.noise * delta;
+                    paths.log_ratio[i] += kernel.log_ratio(delta);
+                }
+            }
+        }
+        let clean = states[..size].to_vec();
+        paths.states = states;
+        clean
+    }
+
+    /// Given ends, in shards: a part by its responsibility and a path by the reference's noising.
+    pub fn renoise(&self, points: &Points, seed: Seed) -> Vec<Paths> {
+        let n = points.log_r.len();
+        let shards: Vec<usize> = (0..n.div_ceil(SHARD)).collect();
+        let rows = |s: usize| (s * SHARD..((s + 1) * SHARD).min(n)).collect::<Vec<_>>();
+        let one = |s: usize| {
+            self.renoise_shard(
+                points.select(&self.layout, &rows(s)),
+                &mut seed.stream("renoise", s as u64),
+            )
+        };
+        shards.into_par_iter().map(one).collect()
+    }
+
+    fn renoise_shard(&self, points: Points, stream: &mut Stream) -> Paths {
+        let (n, d, s) = (points.log_r.len(), self.frames.dim, self.layout.sites.len());
+        let mut paths = Paths {
+            n,
+            points,
+            ..Paths::default()
+        };
+        let mut clean = vec![0.0; n * d];
+        let (mut terms, mut scratch) = (Vec::new(), vec![0.0; d]);
+        for i in 0..n {
+            let x = &paths.points.x[i * d..(i + 1) * d];
+            let group = self.frames.group(&paths.points.k[i * s..(i + 1) * s]);
+            let log_q = self.frames.log_terms(group, x, &mut terms, &mut scratch);
+            let p: Vec<f64> = terms.iter().map(|t| (t - log_q).exp()).collect();
+            let j = if p.len() == 1 {
+                0
+            } else {
+                pick(&p, stream.random())
+            };
+            let part = self.frames.groups[group].parts[j];
+            self.frames.parts[part].whiten(x, &mut clean[i * d..(i + 1) * d]);
+            paths.part.push(part);
+            paths.log_q.push(log_q);
+        }
+        paths.log_ratio = vec![0.0; n];
+        if self.network.is_some() && d > 0 {
+            paths.states = self.noised(clean, stream);
+        }
+        paths
+    }
+
+    fn noised(&self, clean: Vec<f64>, stream: &mut Stream) -> Vec<f64> {
+        let size = clean.len();
+        let mut states = clean;
+        for (s, step) in self.schedule.steps.iter().enumerate() {
+            // The noisiest state is left at zero, as in `roll`.
+            let last = s + 1 == self.schedule.len();
+            for c in 0..size {
+                let e: f64 = if last {
+                    0.0
+                } else {
+                    stream.sample(StandardNormal)
+                };
+                states.push(step.keep * states[s * size + c] + step.noise * e);
+            }
+        }
+        states
+    }
+
+    /// log q(z | k) of points, without −(d/2) log 2π.
+    pub fn log_q(&self, points: &Points) -> Vec<f64> {
+        let (d, s) = (self.frames.dim, self.layout.sites.len());
+        let (mut terms, mut scratch) = (Vec::new(), vec![0.0; d]);
+        let n = points
+            .x
+            .len()
+            .checked_div(d)
+            .unwrap_or(points.k.len() / s.max(1));
+        let one = |i: usize| {
+            let group = self.frames.group(&points.k[i * s..(i + 1) * s]);
+            self.frames.log_terms(
+                group,
+                &points.x[i * d..(i + 1) * d],
+                &mut terms,
+                &mut scratch,
+            )
+        };
+        (0..n).map(one).collect()
+    }
+
+    /// The network's pass over all steps of a shard's paths, if it has one.
+    pub fn pass(&self, paths: &Paths) -> Option<Pass> {
+        let size = paths.n * self.frames.dim;
+        let network = self.network.as_ref().filter(|_| size > 0)?;
+        let x = paths.states[size..].iter().map(|&v| v as f32).collect();
+        Some(network.pass(x, &self.context(&paths.points.k, &paths.part)))
+    }
+
+    /// Fills in `log_ratio` of paths that the policy did not draw itself.
+    pub fn score(&self, shards: &mut [Paths]) {
+        let Some(network) = self.network.as_ref().filter(|_| self.frames.dim > 0) else {
+            return;
+        };
+        shards.par_iter_mut().for_each(|paths| {
+            let size = paths.n * self.frames.dim;
+            let context = self.context(&paths.points.k, &paths.part);
+            let of_step = |s: usize| {
+                let x = paths.states[(s + 1) * size..(s + 2) * size]
+                    .iter()
+                    .map(|&v| v as f32)
+                    .collect();
+                network.outputs(s, x, &context)
+            };
+            let values: Vec<f32> = (0..self.schedule.len()).flat_map(of_step).collect();
+            self.ratios(paths, &values);
+        });
+    }
+
+    /// Σ_steps [log policy − log reference] from the network's outputs `[steps, n, 2 d]`.
+    pub fn ratios(&self, paths: &mut Paths, values: &[f32]) {
+        let (n, d) = (paths.n, self.frames.dim);
+        let size = n * d;
+        let mut ratio = vec![0.0; n];
+        for (s, step) in self.schedule.steps.iter().enumerate() {
+            for i in 0..n {
+                let out = &values[(s * n + i) * 2 * d..];
+                for c in 0..d {
+                    let delta = delta(step, &paths.states, s, size, i * d + c);
+                    ratio[i] += Kernel::new(step, out[c], out[d + c]).log_ratio(delta);
+                }
+            }
+        }
+        paths.log_ratio = ratio;
+    }
+
+    /// Log-weights of paths whose points are evaluated.
+    pub fn log_weights(&self, paths: &Paths) -> Vec<f64> {
+        let s = self.layout.sites.len();
+        let mut conditionals = vec![0.0; s];
+        let one = |i: usize| {
+            let k = &paths.points.k[i * s..(i + 1) * s];
+            paths.points.log_r[i]
+                + self.log_site_ratio(&paths.points, i, &mut conditionals)
+                + self.log_prior(paths, i)
+                - paths.log_q[i]
+                + self.log_share_ratio(k, paths.part[i])
+                - paths.log_ratio[i]
+        };
+        (0..paths.n)
+            .map(one)
+            .map(|w| if w.is_nan() { f64::NEG_INFINITY } else { w })
+            .collect()
+    }
+
+    /// Σ over reached sites of log p − log π.
+    pub fn log_site_ratio(&self, points: &Points, i: usize, conditionals: &mut [f64]) -> f64 {
+        let Some(categorical) = &self.categorical else {
+            return 0.0;
+        };
+        let s = self.layout.sites.len();
+        categorical.log_conditionals(&points.k[i * s..(i + 1) * s], conditionals);
+        let reached = points.log_p[i * s..(i + 1) * s]
+            .iter()
+            .zip(&*conditionals)
+            .filter(|(p, _)| !p.is_nan());
+        reached.map(|(p, c)| p - c).sum()
+    }
+
+    /// log N(z; 0, I) of the diffused coordinates, without −(d/2) log 2π.
+    pub fn log_prior(&self, paths: &Paths, i: usize) -> f64 {
+        let d = self.frames.dim;
+        -0.5 * paths.points.x[i * d..(i + 1) * d]
+            .iter()
+            .map(|v| v * v)
+            .sum::<f64>()
+    }
+
+    /// log share − log π of a part.
+    fn log_share_ratio(&self, k: &[u32], part: usize) -> f64 {
+        let group = self.frames.group(k);
+        let parts = &self.frames.groups[group].parts;
+        if parts.len() == 1 {
+            return 0.0;
+        }
+        let j = part - parts[0];
+        self.frames.groups[group].log_share[j] - self.log_shares(group)[j]
+    }
+
+    /// Evaluates the ends of all shards in one batch and gives their log-weights.
+    pub fn evaluate(&self, target: &dyn Target, shards: &mut [Paths]) -> Vec<f64> {
+        let mut all = Points::default();
+        shards.iter().for_each(|p| all.extend(&p.points));
+        let n = shards.iter().map(|p| p.n).sum();
+        self.layout.evaluate(target, &mut all, n);
+        let mut at = 0;
+        for paths in shards.iter_mut() {
+            let s = self.layout.sites.len();
+            paths.points.log_r = all.log_r[at..at + paths.n].to_vec();
+            if s > 0 {
+                paths.points.log_p = all.log_p[at * s..(at + paths.n) * s].to_vec();
+            }
+            at += paths.n;
+        }
+        shards.iter().flat_map(|p| self.log_weights(p)).collect()
+    }
+}
+
+/// δ of a step at a flat coordinate of the states.
+pub(crate) fn delta(
+    step: &super::schedule::Step,
+    states: &[f64],
+    s: usize,
+    size: usize,
+    at: usize,
+) -> f64 {
+    (states[s * size + at] - step.keep * states[(s + 1) * size + at]) / step.noise
+}

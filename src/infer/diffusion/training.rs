@@ -1,0 +1,425 @@
+//! Training: denoising regression on particles, then off-policy trajectory balance, the best checkpoint kept.
+
+use rayon::prelude::*;
+
+use super::average::{Average, choices, set_choices};
+use super::buffer::Buffer;
+use super::candidates::Candidate;
+use super::layout::Points;
+use super::network::{Adam, Network, Sizes};
+use super::objective;
+use super::options::Recipe;
+use super::policy::{Paths, Policy};
+use crate::base::Seed;
+use crate::draws::{importance_ess, log_mean_exp, normalized};
+use crate::infer::{Budget, InferError, Progress};
+use crate::lower::Target;
+
+/// On-policy noise is this much wider while exploring.
+const EXPLORE: f64 = 1.05;
+/// Paths drawn, and held-out ends re-noised, to judge a policy.
+const JUDGED: usize = 1024;
+
+/// Multiplications and additions that one phase of training may cost.
+const WORK: f64 = 7e10;
+
+/// How well a policy fits, on paths it did not learn from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Fit {
+    /// ESS of the path weights, as a share.
+    pub ess: f64,
+    pub log_z: f64,
+    /// Mean log-weight of its own paths; −∞ where some are impossible.
+    pub elbo: f64,
+    /// Mean log-weight of held-out ends, re-noised.
+    pub eubo: f64,
+}
+
+impl Fit {
+    /// Higher is better, 0 is perfect. ESS does not see what the policy misses, the particles do: a missed mode makes
+    /// EUBO − log Z larger than the weights' own spread explains.
+    pub fn score(&self) -> f64 {
+        let missed = if self.eubo.is_finite() {
+            self.eubo - self.log_z
+        } else {
+            0.0
+        };
+        let score = -(-self.ess.max(1e-9).ln()).max(missed);
+        if score.is_nan() {
+            f64::NEG_INFINITY
+        } else {
+            score
+        }
+    }
+
+    /// Whether more training would buy little.
+    pub fn close(&self) -> bool {
+        let gap = self.eubo - self.elbo;
+        if gap.is_finite() {
+            gap < 0.08
+        } else {
+            self.ess > 0.95
+        }
+    }
+}
+
+/// What training needs beside the policy.
+pub(crate) struct Trainer<'a> {
+    pub target: &'a dyn Target,
+    pub recipe: &'a Recipe,
+    pub budget: &'a Budget,
+    pub progress: &'a dyn Progress,
+    pub seed: Seed,
+    pub buffer: Buffer,
+    pub held_out: Points,
+    pub evaluations: u64,
+    judged: u64,
+}
+
+/// Optimiser state of a policy.
+pub(crate) struct Optimiser {
+    network: Option<Adam>,
+    choices: Adam,
+    log_z: f64,
+}
+
+impl Optimiser {
+    pub fn new(policy: &Policy, log_z: f64) -> Optimiser {
+        let network = policy.network.as_ref().map(|n| Adam::new(&n.parameters));
+        Optimiser {
+            network,
+            choices: Adam::new(&choices(policy)),
+            log_z,
+        }
+    }
+}
+
+impl<'a> Trainer<'a> {
+    pub fn new(
+        target: &'a dyn Target,
+        recipe: &'a Recipe,
+        budget: &'a Budget,
+        progress: &'a dyn Progress,
+        seed: Seed,
+    ) -> Trainer<'a> {
+        let buffer = Buffer::new(Points::default());
+        Trainer {
+            target,
+            recipe,
+            budget,
+            progress,
+            seed,
+            buffer,
+            held_out: Points::default(),
+            evaluations: 0,
+            judged: 0,
+        }
+    }
+
+    /// Takes a candidate's particles for the buffer, and those it held out to be judged by.
+    pub fn learn_from(&mut self, candidate: &Candidate) {
+        self.buffer = Buffer::new(candidate.train.clone());
+        self.held_out = candidate.held_out.clone();
+    }
+
+    /// Reports how something fits.
+    pub fn say(&self, what: &str, fit: &Fit) {
+        let message = format!(
+            "{what}: ELBO {:.2}, EUBO {:.2}, ESS {:.0} %",
+            fit.elbo,
+            fit.eubo,
+            100.0 * fit.ess
+        );
+        self.progress.update("fitting", 0, None, &message);
+    }
+
+    /// At most `steps`, fewer for a large network: by its work, never by the clock, so that results stay the same.
+    pub fn steps_affordable(&self, policy: &Policy, steps: usize) -> usize {
+        let size: usize = policy
+            .network
+            .as_ref()
+            .map_or(1, |n| n.parameters.iter().map(Vec::len).sum());
+        let work = 6.0 * (self.recipe.batch * policy.schedule.len() * size) as f64;
+        steps.min((WORK / work) as usize).max(steps.min(50))
+    }
+
+    /// Gives a policy the zero network.
+    pub fn equip(&self, policy: &mut Policy) -> Result<(), InferError> {
+        if policy.frames.dim == 0 {
+            return Ok(());
+        }
+        let sizes = Sizes {
+            inputs: policy.frames.dim,
+            contexts: policy.contexts(),
+            steps: policy.schedule.len(),
+            width: self.recipe.width_for(policy.frames.dim),
+            depth: self.recipe.depth,
+            outputs: 2 * policy.frames.dim,
+        };
+        let device = self.recipe.device()?;
+        policy.network = Some(Network::new(
+            sizes,
+            device,
+            &mut self.seed.stream("initial weights", 0),
+        ));
+        Ok(())
+    }
+
+    /// Judges a policy by fresh paths and by the held-out particles.
+    pub fn judge(&mut self, policy: &Policy) -> Fit {
+        self.judged += 1;
+        let seed = self.seed.child("judge", self.judged);
+        let mut shards = policy.draw(JUDGED, 1.0, seed);
+        let log_w = policy.evaluate(self.target, &mut shards);
+        self.evaluations += JUDGED as u64;
+        if let Some(weights) = normalized(&log_w) {
+            let mut points = Points::default();
+            shards.iter().for_each(|s| points.extend(&s.points));
+            self.buffer.add(
+                &policy.layout,
+                &points,
+                &weights,
+                &mut seed.stream("buffer", 0),
+            );
+        }
+        let n = log_w.len() as f64;
+        Fit {
+            ess: importance_ess(&log_w) / n,
+            log_z: log_mean_exp(&log_w),
+            elbo: log_w.iter().sum::<f64>() / n,
+            eubo: self.upper_bound(policy, seed),
+        }
+    }
+
+    /// Mean log-weight of held-out particles; NaN where there are none.
+    fn upper_bound(&self, policy: &Policy, seed: Seed) -> f64 {
+        let rows: Vec<usize> = (0..self.held_out.log_r.len().min(JUDGED)).collect();
+        let mut shards = policy.renoise(&self.held_out.select(&policy.layout, &rows), seed);
+        policy.score(&mut shards);
+        shards
+            .iter()
+            .flat_map(|s| policy.log_weights(s))
+            .sum::<f64>()
+            / rows.len() as f64
+    }
+
+    /// Phase (a): denoising regression on the buffer. Returns false when the budget ended it.
+    pub fn denoise(&mut self, policy: &mut Policy, steps: usize) -> bool {
+        if policy.network.is_none() || self.buffer.is_empty() {
+            return true;
+        }
+        let mut adam = Adam::new(&policy.network.as_ref().expect("checked").parameters);
+        let mut average = Average::new(policy);
+        let seed = self.seed.child("denoise", 0);
+        for i in 0..steps {
+            if self.budget.exhausted() {
+                average.put_into(policy);
+                return false;
+            }
+            let rate = self.recipe.rate * decay(i, steps);
+            let points = self.buffer.sample(
+                &policy.layout,
+                self.recipe.batch,
+                &mut seed.stream("pick", i as u64),
+            );
+            let shards = policy.renoise(&points, seed.child("noise", i as u64));
+            let gradient = denoising_gradient(policy, &shards);
+            adam.update(
+                &mut policy.network.as_mut().expect("checked").parameters,
+                &gradient,
+                rate,
+                1.0,
+            );
+            average.follow(policy);
+            if i % 50 == 0 {
+                self.progress.update("denoising", i, Some(steps), "");
+            }
+        }
+        average.put_into(policy);
+        true
+    }
+
+    /// Phase (b): trajectory balance from the better of what there is; keeps the best checkpoint and says how it fits.
+    pub fn balance(&mut self, policy: &mut Policy, start: Fit, steps: usize) -> Fit {
+        let (mut best, mut kept) = (start, policy.clone());
+        let mut optimiser = Optimiser::new(policy, start.log_z);
+        let mut average = Average::new(policy);
+        let every = (steps / 6).clamp(25, 100).min(steps.max(1));
+        let (mut flat, mut scale) = (0, 1.0);
+        for i in 0..steps {
+            if self.budget.exhausted() {
+                break;
+            }
+            let rate = scale * 0.5 * self.recipe.rate * decay(i, steps);
+            let explore = if i < 7 * steps / 10 { EXPLORE } else { 1.0 };
+            let fine = self.balance_step(policy, &mut optimiser, rate, explore, i as u64);
+            average.follow(policy);
+            let judged = (i + 1) % every == 0 || i + 1 == steps;
+            let mut lost = !fine;
+            if fine && judged {
+                let current = policy.clone();
+                average.put_into(policy);
+                let fit = self.judge(policy);
+                self.progress.update(
+                    "training",
+                    i + 1,
+                    Some(steps),
+                    &format!("ELBO {:.2}, ESS {:.0} %", fit.elbo, 100.0 * fit.ess),
+                );
+                flat = match fit.score() - best.score() {
+                    gain if gain > 0.02 => 0,
+                    gain if gain > -0.3 => flat + 1,
+                    _ => flat + 2,
+                };
+                lost = fit.score() < best.score() - 1.0;
+                if fit.score() > best.score() {
+                    (best, kept) = (fit, policy.clone());
+                }
+                *policy = current;
+            }
+            if lost {
+                *policy = kept.clone();
+                scale *= 0.3;
+                optimiser = Optimiser::new(policy, best.log_z);
+                average = Average::new(policy);
+            }
+            if best.close() || (flat >= 3 && best.ess > 0.3) {
+                break;
+            }
+        }
+        *policy = kept;
+        best
+    }
+
+    /// One iteration of trajectory balance; false where its gradient was not finite (nothing is changed then).
+    pub fn balance_step(
+        &mut self,
+        policy: &mut Policy,
+        optimiser: &mut Optimiser,
+        rate: f64,
+        spread: f64,
+        i: u64,
+    ) -> bool {
+        let seed = self.seed.child("balance", i);
+        let half = if self.buffer.is_empty() {
+            self.recipe.batch
+        } else {
+            self.recipe.batch / 2
+        };
+        let mut shards = policy.draw(half, spread, seed);
+        policy.evaluate(self.target, &mut shards);
+        self.evaluations += half as u64;
+        if half < self.recipe.batch {
+            let points = self.buffer.sample(
+                &policy.layout,
+                self.recipe.batch - half,
+                &mut seed.stream("pick", 0),
+            );
+            shards.extend(policy.renoise(&points, seed.child("noise", 0)));
+        }
+        let mut passes: Vec<_> = shards.par_iter().map(|s| policy.pass(s)).collect();
+        for (paths, pass) in shards.iter_mut().zip(&passes) {
+            if let Some(pass) = pass {
+                policy.ratios(paths, &pass.values);
+            }
+        }
+        let log_w: Vec<f64> = shards.iter().flat_map(|s| policy.log_weights(s)).collect();
+        let n = log_w.len() as f64;
+        let residuals = objective::residuals(
+            self.recipe.objective,
+            &log_w,
+            &mut optimiser.log_z,
+            20.0 * rate,
+        );
+        let mut at = 0;
+        let factors: Vec<Vec<f64>> = shards
+            .iter()
+            .map(|s| {
+                at += s.n;
+                residuals[at - s.n..at].iter().map(|r| r / n).collect()
+            })
+            .collect();
+        let work: Vec<_> = shards.iter().zip(&factors).zip(passes.drain(..)).collect();
+        let frozen: &Policy = policy;
+        let gradients: Vec<Option<Vec<Vec<f32>>>> = work
+            .into_par_iter()
+            .map(|((s, c), pass)| {
+                pass.map(|pass| {
+                    let by_output = objective::by_outputs(frozen, s, &pass.values, c);
+                    pass.gradient(by_output)
+                })
+            })
+            .collect();
+        let mut by_choice = choices(policy);
+        by_choice.iter_mut().for_each(|v| v.fill(0.0));
+        for (s, c) in shards.iter().zip(&factors) {
+            let [values, shares] = by_choice.as_mut_slice() else {
+                unreachable!("two vectors of logits")
+            };
+            objective::by_choices(policy, s, c, values, shares);
+        }
+        self.apply(
+            policy,
+            optimiser,
+            sum(gradients.into_iter().flatten()),
+            &by_choice,
+            rate,
+        )
+    }
+
+    fn apply(
+        &self,
+        policy: &mut Policy,
+        optimiser: &mut Optimiser,
+        network: Option<Vec<Vec<f32>>>,
+        choice: &[Vec<f32>],
+        rate: f64,
+    ) -> bool {
+        if let (Some(n), Some(adam), Some(g)) =
+            (&mut policy.network, &mut optimiser.network, &network)
+            && !adam.update(&mut n.parameters, g, rate, 1.0)
+        {
+            return false;
+        }
+        let mut logits = choices(policy);
+        if !optimiser
+            .choices
+            .update(&mut logits, choice, 10.0 * rate, 1.0)
+        {
+            return false;
+        }
+        set_choices(policy, logits);
+        true
+    }
+
+    /// Whether training by balance can change anything.
+    pub fn trainable(policy: &Policy) -> bool {
+        policy.network.is_some() || policy.categorical.is_some() || policy.frames.parts.len() > 1
+    }
+}
+
+fn denoising_gradient(policy: &Policy, shards: &[Paths]) -> Vec<Vec<f32>> {
+    let batch = shards.iter().map(|s| s.n).sum();
+    let one = |s: &Paths| {
+        let pass = policy.pass(s).expect("a policy with a network");
+        let by_output = objective::denoising(policy, s, &pass.values, batch);
+        pass.gradient(by_output)
+    };
+    let all: Vec<_> = shards.par_iter().map(one).collect();
+    sum(all.into_iter()).expect("a batch has shards")
+}
+
+/// Sum in the shards' order, whatever thread computed them.
+fn sum(gradients: impl Iterator<Item = Vec<Vec<f32>>>) -> Option<Vec<Vec<f32>>> {
+    gradients.reduce(|mut a, b| {
+        a.iter_mut()
+            .zip(b)
+            .for_each(|(a, b)| a.iter_mut().zip(b).for_each(|(a, b)| *a += b));
+        a
+    })
+}
+
+/// Constant over the first half, then linearly down to a twentieth.
+fn decay(i: usize, steps: usize) -> f64 {
+    (2.0 * (steps - i) as f64 / steps as f64).clamp(0.05, 1.0)
+}

@@ -1,0 +1,62 @@
+//! Whether the answer may be trusted.
+
+use super::exactify::Weighted;
+
+/// Evidence beside the weights themselves.
+pub(crate) struct Evidence {
+    /// SMC's log Z and its standard error.
+    pub smc: Option<(f64, f64)>,
+    /// Mean log-weight of SMC's held-out particles under the policy.
+    pub particles: Option<f64>,
+    /// Share of failed executions.
+    pub failed: f64,
+}
+
+/// Effective draws below which no figure is worth printing without a warning.
+const LEAST_ESS: f64 = 100.0;
+
+/// Reasons not to trust the draws; none means reliable.
+pub(crate) fn verdict(w: &Weighted, evidence: &Evidence) -> Vec<String> {
+    let mut against = Vec::new();
+    let n = w.log_w.len();
+    if w.khat > w.khat_limit() {
+        against.push(format!(
+            "the importance weights have too heavy a tail: k̂ {:.2}, above {:.2} for {n} paths",
+            w.khat,
+            w.khat_limit()
+        ));
+    }
+    if w.ess < LEAST_ESS.min(0.25 * n as f64) {
+        against.push(format!(
+            "the paths are worth only {:.0} draws of {n}",
+            w.ess
+        ));
+    }
+    if let Some((log_z, se)) = evidence.smc {
+        // Weights never prove mass that is not there, so SMC finding less than the paths did speaks against SMC alone;
+        // SMC finding more is a part of the posterior that the paths may miss.
+        let more = log_z - w.log_z;
+        let allowed = 4.0 * (se * se + w.se * w.se).sqrt() + 0.1;
+        if more > allowed || more.is_nan() {
+            against.push(format!(
+                "SMC finds more evidence than the trained sampler: log Z {log_z:.2} ± {se:.2} against {:.2}; a mode may be missing",
+                w.log_z
+            ));
+        }
+    }
+    // A well-covered posterior has KL(posterior ‖ policy) below what the weights' spread says; a missed part does not.
+    let spread = -(w.ess / n as f64).max(1e-12).ln();
+    if evidence
+        .particles
+        .is_some_and(|eubo| eubo - w.log_z > 1.0 + 2.0 * spread)
+    {
+        against.push("SMC's particles lie where the trained sampler hardly goes".to_string());
+    }
+    if evidence.failed > 1e-2 {
+        against.push(format!(
+            "{:.1} % of the executions failed numerically",
+            100.0 * evidence.failed
+        ));
+    }
+    against
+}
