@@ -1,0 +1,522 @@
+//! A program with its data: what is known of it, and draws from its posterior.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use rand_distr::{Distribution, StandardNormal};
+
+use super::parts::{Nothing, combine, equal_weights};
+use super::program::exit_kind;
+use super::{
+    Answer, Description, DiscreteFacts, ExitKind, Failure, GraphView, InferRequest, NoiseFacts,
+    OutputFacts, Parts,
+};
+use crate::base::{Entry, Report, Seed, SourceMap, Span};
+use crate::draws::Draws;
+use crate::infer::{self, InferError, Outcome, Settings};
+use crate::ir::Model;
+use crate::lower::{Component, Lowered, Target};
+use crate::store::{Levels, Record};
+use crate::trace::{self, TermKind};
+
+/// Prior executions that are looked at before inference.
+const PRIOR_LOOK: usize = 1000;
+/// A larger share of failing prior executions is a warning.
+const MANY_FAILURES: f64 = 0.01;
+/// The seed of what is looked at before a run has one.
+const LOOK: Seed = Seed(1);
+
+/// A program with its data: ready to run.
+pub struct Bound {
+    model: Arc<Model>,
+    #[cfg_attr(
+        not(test),
+        allow(
+            dead_code,
+            reason = "the tests hold the lanes against the interpreter with it"
+        )
+    )]
+    inputs: Arc<trace::Inputs>,
+    lowered: Lowered,
+    warnings: Vec<Report>,
+    description: Description,
+    prior_failure_rate: f64,
+    pub(super) levels: Vec<Levels>,
+    pub(super) observed: Vec<(String, Entry)>,
+    pub(super) compile_s: f64,
+    pub(super) max_mem: u64,
+}
+
+fn standard_normals(seed: Seed, purpose: &str, n: usize) -> Vec<f64> {
+    let mut stream = seed.stream(purpose, 0);
+    (0..n).map(|_| StandardNormal.sample(&mut stream)).collect()
+}
+
+impl Bound {
+    pub(super) fn new(
+        model: Arc<Model>,
+        inputs: Arc<trace::Inputs>,
+        lowered: Lowered,
+        warnings: Vec<Report>,
+        description: Description,
+    ) -> Bound {
+        let mut bound = Bound {
+            model,
+            inputs,
+            lowered,
+            warnings,
+            description,
+            prior_failure_rate: 0.0,
+            levels: Vec::new(),
+            observed: Vec::new(),
+            compile_s: 0.0,
+            max_mem: u64::MAX,
+        };
+        bound.description = bound.described();
+        bound
+    }
+
+    /// What is known with the data: dimensions, smoothness, discrete choices.
+    pub fn describe(&self) -> &Description {
+        &self.description
+    }
+
+    /// What is odd in the program or its data, with places.
+    pub fn warnings(&self) -> &[Report] {
+        &self.warnings
+    }
+
+    /// The texts that reports point into.
+    pub fn sources(&self) -> &SourceMap {
+        &self.model.sources
+    }
+
+    /// The noise graph.
+    pub fn graph(&self) -> GraphView {
+        super::view::view(&self.description.model, &self.lowered)
+    }
+
+    /// log r of `n` executions of the prior, all components together: for benchmarks and checks of a program's weights.
+    ///
+    /// # Shapes
+    /// `[n]`, in nats; −∞ for weight 0.
+    pub fn prior_log_weights(&self, n: usize, seed: u64) -> Vec<f64> {
+        let mut total = vec![self.lowered.constant; n];
+        for (i, component) in self.lowered.components.iter().enumerate() {
+            let z = standard_normals(
+                Seed(seed).child("component", i as u64),
+                "prior",
+                n * component.dim(),
+            );
+            let mut log_r = vec![0.0; n];
+            component.log_r(&z, &mut log_r);
+            total.iter_mut().zip(log_r).for_each(|(t, x)| *t += x);
+        }
+        total
+    }
+
+    /// Milliseconds of one training iteration of the diffusion engine on the program's first component, averaged over
+    /// `iterations`: a measurement for benchmarks.
+    ///
+    /// # Errors
+    /// As [`Bound::infer`].
+    pub fn training_ms(
+        &self,
+        iterations: usize,
+        options: &[(String, String)],
+    ) -> Result<f64, Failure> {
+        let pairs = options.iter().map(|(k, v)| (k.as_str(), v.as_str()));
+        let options = infer::Options::from_pairs(pairs);
+        match self.lowered.components.first() {
+            Some(c) => infer::diffusion::time_training(&**c, &options, iterations, LOOK)
+                .map_err(|e| Failure::of_infer(&e, self.model.sources.clone())),
+            None => Ok(0.0),
+        }
+    }
+
+    fn described(&self) -> Description {
+        let structures = || self.lowered.components.iter().map(|c| c.structure());
+        let outputs = self.lowered.pushforward.described();
+        Description {
+            noise: Some(self.noise_facts()),
+            discrete: structures()
+                .flat_map(|s| &s.discrete)
+                .map(|d| DiscreteFacts {
+                    name: d.name.clone(),
+                    values: d.n_values,
+                })
+                .collect(),
+            hard_constraints: Some(structures().any(|s| s.hard_constraints)),
+            outputs: outputs
+                .into_iter()
+                .map(|(name, ty)| OutputFacts { name, ty })
+                .collect(),
+            ..self.description.clone()
+        }
+    }
+
+    fn noise_facts(&self) -> NoiseFacts {
+        NoiseFacts {
+            dim: self.lowered.dim,
+            active: self.active(),
+            smooth: self.is_smooth(),
+            components: self.lowered.components.len(),
+            overflow_rate: self
+                .lowered
+                .components
+                .iter()
+                .map(|c| c.overflow_rate())
+                .fold(0.0, f64::max),
+        }
+    }
+
+    /// The log-weight's components, the outputs and the graph: what the tests hold against the interpreter.
+    #[cfg(test)]
+    pub(super) fn inner(&self) -> (&Lowered, &Model, &trace::Inputs) {
+        (&self.lowered, &self.model, &self.inputs)
+    }
+
+    /// Whether some execution can run past the unrolling bound.
+    pub(super) fn may_overflow(&self) -> bool {
+        self.lowered.graph.overflow.is_some()
+    }
+
+    /// Operations in the graph.
+    pub(super) fn size(&self) -> usize {
+        self.lowered.graph.len()
+    }
+
+    /// Noise coordinates that reach a weight.
+    fn active(&self) -> usize {
+        self.lowered.components.iter().map(|c| c.dim()).sum()
+    }
+
+    /// Whether log r is smooth in all of them.
+    fn is_smooth(&self) -> bool {
+        self.lowered.components.iter().all(|c| c.structure().smooth)
+    }
+
+    fn failure(&self, report: Report, exit: ExitKind) -> Failure {
+        Failure {
+            reports: vec![report],
+            exit,
+            sources: self.model.sources.clone(),
+        }
+    }
+
+    pub(super) fn prior_overflow(&self) -> f64 {
+        let Some(component) = self.lowered.components.first() else {
+            return 0.0;
+        };
+        let n = 4 * PRIOR_LOOK;
+        let z = standard_normals(LOOK, "unroll", n * component.dim());
+        let over = z
+            .chunks_exact(component.dim().max(1))
+            .filter(|row| component.overflow_key(row).is_some())
+            .count();
+        over as f64 / n as f64
+    }
+
+    /// Runs some executions of the prior: failures are reported with their place, faults are errors.
+    pub(super) fn look_at_prior(&mut self) -> Result<(), Failure> {
+        if self.lowered.constant.is_nan() {
+            let report = Report::error(
+                "odp::infer::numeric",
+                "every execution of this program fails numerically",
+            );
+            return Err(self.failure(report, ExitKind::Numerical));
+        }
+        let (mut failed, mut total) = (0usize, 0usize);
+        let mut warnings = Vec::new();
+        for component in &self.lowered.components {
+            let dim = component.dim();
+            let z = standard_normals(LOOK, "look", PRIOR_LOOK * dim);
+            let mut first = None;
+            let mut here = 0;
+            let mut log_r = vec![0.0; PRIOR_LOOK];
+            component.log_r(&z, &mut log_r);
+            for (i, row) in z
+                .chunks_exact(dim)
+                .enumerate()
+                .filter(|(i, _)| log_r[*i] == f64::NEG_INFINITY)
+            {
+                let _ = i;
+                let weights = component.weights(row);
+                // What follows a weight of 0 is not executed.
+                let end = weights
+                    .iter()
+                    .position(|(_, w, _)| *w == f64::NEG_INFINITY)
+                    .unwrap_or(weights.len());
+                if let Some((kind, _, span)) = weights[..end].iter().find(|(_, w, _)| w.is_nan()) {
+                    here += 1;
+                    first.get_or_insert((*kind, *span, row.to_vec()));
+                }
+            }
+            failed += here;
+            total += PRIOR_LOOK;
+            if let Some((kind, span, row)) = first {
+                let (report, fault) = self.failure_report(component, kind, span, &row, here);
+                if fault {
+                    return Err(self.failure(report, ExitKind::Model));
+                }
+                if here == PRIOR_LOOK {
+                    return Err(self.failure(report, ExitKind::Numerical));
+                }
+                warnings.push(report);
+            }
+            if let Some(e) = component.error() {
+                return Err(self.failure(e.report, exit_kind(e.class)));
+            }
+            component.reset_counts();
+        }
+        self.prior_failure_rate = if total == 0 {
+            0.0
+        } else {
+            failed as f64 / total as f64
+        };
+        self.warnings.extend(warnings);
+        Ok(())
+    }
+
+    /// What to say about executions that fail, and whether it is a fault of the program.
+    fn failure_report(
+        &self,
+        component: &Component,
+        kind: TermKind,
+        span: Span,
+        row: &[f64],
+        n: usize,
+    ) -> (Report, bool) {
+        if kind == TermKind::Fault {
+            let term = self
+                .lowered
+                .graph
+                .terms
+                .iter()
+                .find(|t| t.kind == kind && t.span == span);
+            let message = term
+                .and_then(|t| t.message.as_deref())
+                .unwrap_or("a fault")
+                .to_string();
+            let report = Report::error("odp::run::fault", message)
+                .label(span, "in some executions of the prior");
+            return (report, true);
+        }
+        let share = 100.0 * n as f64 / PRIOR_LOOK as f64;
+        let message =
+            format!("{share:.1} % of the executions fail numerically here: they have weight 0");
+        let report = if n == PRIOR_LOOK {
+            Report::error(
+                "odp::infer::numeric",
+                "every execution of this program fails numerically",
+            )
+        } else {
+            Report::warning("odp::infer::numeric", message)
+        };
+        let report = report.label(span, "this log-weight is not a number");
+        let origin = component.origin_of_failure(&self.lowered.graph, span, row);
+        (
+            match origin {
+                Some((at, text)) => report.label(at, text).help(
+                    "restrict what is drawn to where this is defined, for example with `truncate`",
+                ),
+                None => report,
+            },
+            false,
+        )
+    }
+
+    /// Draws from the posterior.
+    ///
+    /// # Errors
+    /// Impossible evidence, an engine that cannot serve the program, limits, numerical failure. A poor fit is an
+    /// [`Answer`] with `reliable: false`.
+    pub fn infer(&self, request: &InferRequest) -> Result<Answer, Failure> {
+        let started = Instant::now();
+        let of_infer = |e: InferError| Failure::of_infer(&e, self.model.sources.clone());
+        let engine = infer::find(&request.engine).map_err(of_infer)?;
+        let mut settings = request.settings();
+        settings.max_bytes = Some(self.max_mem);
+        if let (Some(device), true) = (
+            &request.device,
+            engine.options().iter().any(|o| o.name == "device"),
+        ) {
+            settings
+                .options
+                .0
+                .insert("device".to_string(), device.clone());
+        }
+        let mut outcome = self.outcome(engine, &settings)?;
+        self.judge_failures(&mut outcome);
+        let draws = self.draws(&outcome, settings.seed);
+        outcome.noise.z = Vec::new();
+        let parts = Parts {
+            model: self.description.model.clone(),
+            requested: request.engine.clone(),
+            seed: request.seed,
+            noise: self.noise_facts(),
+            up_to_constant: self.lowered.improper,
+            outcome,
+            draws,
+            n_draws: request.draws,
+            record: Record {
+                prior: engine.name() == "prior",
+                observed: self.observed.clone(),
+                ..Record::default()
+            },
+            levels: self.levels.clone(),
+            compile_s: self.compile_s,
+            total_s: self.compile_s + started.elapsed().as_secs_f64(),
+            reports: self.warnings.clone(),
+        };
+        Ok(Answer::new(parts, &self.model.sources))
+    }
+
+    /// Runs an engine over every component. The outcome's noise has the active coordinates, component after component.
+    fn outcome(&self, engine: &dyn infer::Engine, settings: &Settings) -> Result<Outcome, Failure> {
+        let components = &self.lowered.components;
+        let mut whole: Option<Outcome> = None;
+        for (i, component) in components.iter().enumerate() {
+            let own = Settings {
+                seed: settings.seed.child("component", i as u64),
+                ..settings.clone()
+            };
+            let outcome = engine
+                .run(&**component, &own)
+                .map_err(|e| self.explain(e, component))?;
+            if let Some(e) = component.error() {
+                return Err(self.failure(e.report, exit_kind(e.class)));
+            }
+            let outcome = if components.len() == 1 {
+                outcome
+            } else {
+                equal_weights(outcome, settings.n_draws, own.seed)
+            };
+            whole = Some(match whole {
+                None => outcome,
+                Some(before) => combine(before, outcome),
+            });
+        }
+        let mut outcome = match whole {
+            Some(outcome) => outcome,
+            None => engine
+                .run(&Nothing::new(), settings)
+                .map_err(|e| Failure::of_infer(&e, self.model.sources.clone()))?,
+        };
+        if let Some(z) = &mut outcome.log_z {
+            let constant = self.lowered.constant;
+            z.estimate += constant;
+            z.elbo = z.elbo.map(|x| x + constant);
+            z.eubo = z.eubo.map(|x| x + constant);
+        }
+        Ok(outcome)
+    }
+
+    fn judge_failures(&self, outcome: &mut Outcome) {
+        let counts = self.lowered.components.iter().map(|c| c.failures());
+        let (failed, total) = counts.fold((0, 0), |(a, b), (f, n)| (a + f, b + n));
+        outcome.diagnostics.failed_rate = Some(if total == 0 {
+            0.0
+        } else {
+            failed as f64 / total as f64
+        });
+        if self.prior_failure_rate > MANY_FAILURES {
+            let share = 100.0 * self.prior_failure_rate;
+            outcome.warnings.push(format!("{share:.1} % of the executions drawn from the prior fail numerically and have weight 0"));
+        }
+    }
+
+    /// All of the program's noise for each draw, and the outputs it leads to.
+    fn draws(&self, outcome: &Outcome, seed: Seed) -> Draws {
+        let (n, dim) = (outcome.noise.n, self.lowered.dim);
+        // What reaches no weight has its prior as its posterior.
+        let mut z = standard_normals(seed, "irrelevant", n * dim);
+        let coordinates = || {
+            self.lowered
+                .components
+                .iter()
+                .flat_map(|c| c.coordinates.iter().copied())
+        };
+        let width = self.active();
+        for draw in 0..n {
+            for (k, c) in coordinates().enumerate() {
+                z[draw * dim + c] = outcome.noise.z[draw * width + k];
+            }
+        }
+        Draws {
+            n,
+            chains: outcome.noise.chains,
+            outputs: self.lowered.pushforward.outputs(&z, n),
+            log_weights: outcome.noise.log_weights.clone(),
+        }
+    }
+
+    fn explain(&self, e: InferError, component: &Component) -> Failure {
+        match e {
+            InferError::ImpossibleEvidence { .. } => {
+                self.failure(self.impossible(component), ExitKind::Model)
+            }
+            InferError::CannotServe { .. } => {
+                let mut failure = Failure::of_infer(&e, self.model.sources.clone());
+                if let (Some(report), Some((span, text))) =
+                    (failure.reports.first_mut(), self.not_finite(component))
+                {
+                    *report = report.clone().label(span, text);
+                }
+                failure
+            }
+            other => Failure::of_infer(&other, self.model.sources.clone()),
+        }
+    }
+
+    /// The first site of a component that is not one of finitely many values: what enumeration cannot serve.
+    fn not_finite(&self, component: &Component) -> Option<(Span, String)> {
+        let finite = |c: usize| {
+            let here = component
+                .structure()
+                .discrete
+                .iter()
+                .find(|d| component.coordinates[d.coordinate] == c);
+            here.is_some_and(|d| d.n_values.is_some())
+        };
+        let own = |first: usize| component.coordinates.contains(&first);
+        let site = self
+            .lowered
+            .graph
+            .sites
+            .iter()
+            .find(|s| own(s.first) && !(s.first..s.first + s.len).all(finite))?;
+        let why = if site.discrete {
+            "has no bound that is known"
+        } else {
+            "is continuous"
+        };
+        Some((site.span, format!("`{}` {why}", site.name)))
+    }
+
+    /// Points at the statement that most executions fail at.
+    fn impossible(&self, component: &Component) -> Report {
+        let z = standard_normals(LOOK, "blame", PRIOR_LOOK * component.dim());
+        let mut counts: HashMap<Span, usize> = HashMap::new();
+        for row in z.chunks_exact(component.dim()) {
+            let weights = component.weights(row);
+            if let Some((_, _, span)) = weights.iter().find(|(_, w, _)| *w == f64::NEG_INFINITY) {
+                *counts.entry(*span).or_default() += 1;
+            }
+        }
+        let worst = counts
+            .into_iter()
+            .max_by_key(|(span, n)| (*n, std::cmp::Reverse(span.start)));
+        let report = Report::error(
+            "odp::infer::impossible_evidence",
+            "no execution of this program has positive weight",
+        );
+        match worst {
+            Some((span, n)) => report
+                .label(span, format!("{n} of {PRIOR_LOOK} executions drawn from the prior have probability 0 here"))
+                .help("is this value in the support of its distribution? are the draws above it able to lead here?"),
+            None => report,
+        }
+    }
+}

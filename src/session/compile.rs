@@ -1,0 +1,236 @@
+//! Text to checked model: the parser and the checker, and the files that a program uses.
+
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use super::describe::{Description, InputFacts};
+use super::{ExitKind, Failure, Program, program_name};
+use crate::base::{Report, SourceMap};
+use crate::check::{self, Checked, UseRequest};
+use crate::ir::{DataDecl, DataKind, Model, Size};
+use crate::store::{Loader, StoreError};
+use crate::syntax;
+use crate::syntax::ast::UsePath;
+
+/// The standard library: a module is a file and a line here.
+const MODULES: &[(&str, &str)] = &[];
+
+/// Parses and checks; see [`Session::compile`](super::Session::compile).
+pub fn compile(name: &str, text: &str, loader: Arc<dyn Loader>) -> Result<Program, Failure> {
+    let started = Instant::now();
+    let mut sources = SourceMap::default();
+    let file = sources.add(name, text);
+    let fail = |reports: Vec<Report>, sources| Failure {
+        exit: exit_of(&reports),
+        reports,
+        sources,
+    };
+    let program = match syntax::parse(file, text) {
+        Err(reports) => return Err(fail(reports, sources)),
+        Ok(program) if program.stmts.is_empty() => {
+            return Err(fail(vec![no_statements(name)], sources));
+        }
+        Ok(program) => program,
+    };
+    let uses = Uses {
+        loader: &*loader,
+        loaded: Mutex::default(),
+    };
+    match check::check(program, &program_name(name), sources.clone(), &uses) {
+        Ok(Checked { model, warnings }) => Ok(Program {
+            description: describe(&model),
+            warnings,
+            model: Arc::new(model),
+            compile_s: started.elapsed().as_secs_f64(),
+        }),
+        Err(reports) => Err(fail(reports, uses.onto(sources))),
+    }
+}
+
+fn no_statements(name: &str) -> Report {
+    let report = Report::error(
+        "odp::session::no_statements",
+        format!("`{name}` has no statements"),
+    );
+    report.help("a program has at least one statement, such as `sample x ~ Normal(0, 1)`")
+}
+
+/// A file that cannot be used is no fault of the model.
+fn exit_of(reports: &[Report]) -> ExitKind {
+    match reports.first() {
+        Some(report) if report.code.starts_with("odp::store::") => ExitKind::Input,
+        _ => ExitKind::Model,
+    }
+}
+
+/// Used files, from the standard library or from the loader.
+struct Uses<'a> {
+    loader: &'a dyn Loader,
+    /// Names and texts in the order in which they came.
+    loaded: Mutex<Vec<(String, String)>>,
+}
+
+impl check::Loader for Uses<'_> {
+    fn load(&self, request: &UseRequest) -> Result<(String, String), Report> {
+        let found = match request.path {
+            UsePath::Module(parts) => {
+                let parts: Vec<&str> = parts.iter().map(|p| p.name.as_str()).collect();
+                module(&parts.join("::"))?
+            }
+            UsePath::File(path, _) => {
+                let read = self.loader.read_text(request.from, path);
+                read.map_err(|e| of_store(&e).label(request.span, "used here"))?
+            }
+        };
+        let mut loaded = self.loaded.lock().expect("no load panics");
+        if !loaded.contains(&found) {
+            loaded.push(found.clone());
+        }
+        Ok(found)
+    }
+}
+
+impl Uses<'_> {
+    /// The texts as the checker numbered them: the program's own, then the used ones in the order of their loading.
+    fn onto(self, mut sources: SourceMap) -> SourceMap {
+        for (name, text) in self.loaded.into_inner().expect("no load panics") {
+            sources.add(name, text);
+        }
+        sources
+    }
+}
+
+fn of_store(error: &StoreError) -> Report {
+    // The place that matters is the `use`, which the caller marks; the file's own text is not at hand to be shown.
+    error.report(&mut SourceMap::default())
+}
+
+fn module(path: &str) -> Result<(String, String), Report> {
+    let name = path.strip_prefix("std::").unwrap_or(path);
+    let found = MODULES
+        .iter()
+        .find(|(n, _)| *n == name && path.starts_with("std::"));
+    found
+        .map(|(_, text)| (path.to_string(), text.to_string()))
+        .ok_or_else(|| {
+            let all: Vec<String> = MODULES.iter().map(|(n, _)| format!("`std::{n}`")).collect();
+            let report = Report::error(
+                "odp::session::unknown_module",
+                format!("there is no module `{path}`"),
+            );
+            match all.is_empty() {
+                true => report.help("a file is used by its path: `use \"helpers.odp\"`"),
+                false => report.help(format!("there are {}", all.join(", "))),
+            }
+        })
+}
+
+fn describe(model: &Model) -> Description {
+    let input = |decl: &DataDecl| InputFacts {
+        name: decl.name.clone(),
+        ty: type_of(decl, &model.sources),
+        given: None,
+    };
+    Description {
+        model: model.name.clone(),
+        inputs: model.data.iter().map(input).collect(),
+        ..Description::default()
+    }
+}
+
+/// `real?[J, 3]`.
+fn type_of(decl: &DataDecl, sources: &SourceMap) -> String {
+    let kind = match decl.kind {
+        DataKind::Bool => "bool",
+        DataKind::Int => "int",
+        DataKind::Real => "real",
+        DataKind::Str => "string",
+    };
+    let written = |size: &Size| match size {
+        Size::Binds { name, .. } => name.clone(),
+        Size::Is(expr) => {
+            let range = expr.span.start as usize..expr.span.end as usize;
+            let text = sources.get(expr.span.file).and_then(|s| s.text.get(range));
+            text.unwrap_or("…").to_string()
+        }
+    };
+    let sizes: Vec<String> = decl.sizes.iter().map(written).collect();
+    let missing = if decl.missing { "?" } else { "" };
+    match sizes.is_empty() {
+        true => format!("{kind}{missing}"),
+        false => format!("{kind}{missing}[{}]", sizes.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Loaded, NoFiles};
+
+    struct One(&'static str, &'static [u8]);
+
+    impl Loader for One {
+        fn read(&self, _: &str, path: &str) -> Result<Loaded, StoreError> {
+            match path == self.0 {
+                true => Ok(Loaded {
+                    name: path.to_string(),
+                    bytes: self.1.to_vec(),
+                }),
+                false => NoFiles.read("", path),
+            }
+        }
+    }
+
+    fn failure(text: &str, loader: One) -> Failure {
+        compile("d/model.odp", text, Arc::new(loader)).unwrap_err()
+    }
+
+    #[test]
+    fn a_program_says_what_it_takes() {
+        let text =
+            "data N: int\ndata y: real?[N, 2 * N]\ndata k: int[M]\nsample x ~ Normal(0, 1)\n";
+        let program = compile("eight.odp", text, Arc::new(NoFiles)).unwrap();
+        assert_eq!(program.name(), "eight");
+        let types: Vec<&str> = program
+            .describe()
+            .inputs
+            .iter()
+            .map(|i| i.ty.as_str())
+            .collect();
+        assert_eq!(types, ["int", "real?[N, 2 * N]", "int[M]"]);
+    }
+
+    #[test]
+    fn what_is_wrong_decides_the_exit_code() {
+        let exit = |text: &str| failure(text, One("ok.odp", b"fn f() { 1 }\xff")).exit;
+        assert_eq!(exit("sample x ~ Norml(0, 1)"), ExitKind::Model);
+        assert_eq!(exit("sample x ~"), ExitKind::Model);
+        assert_eq!(exit("// nothing\n"), ExitKind::Model);
+        assert_eq!(
+            exit("use \"no.odp\"\nsample x ~ Normal(0, 1)"),
+            ExitKind::Input
+        );
+        assert_eq!(
+            exit("use \"ok.odp\"\nsample x ~ Normal(0, 1)"),
+            ExitKind::Input
+        );
+        assert_eq!(
+            exit("use std::nothing\nsample x ~ Normal(0, 1)"),
+            ExitKind::Model
+        );
+    }
+
+    #[test]
+    fn an_error_in_a_used_file_can_be_shown() {
+        let failure = failure(
+            "use \"h.odp\"\nsample x ~ f()",
+            One("h.odp", b"fn f() {\n  Normal(0, sgima)\n}\n"),
+        );
+        let label = &failure.reports[0].labels[0];
+        let source = failure.sources.get(label.span.file).unwrap();
+        assert_eq!(
+            (source.name.as_str(), failure.sources.line_col(label.span).0),
+            ("h.odp", 2)
+        );
+    }
+}

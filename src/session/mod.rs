@@ -1,0 +1,100 @@
+//! The public door: compile a program, bind data to it, infer.
+//!
+//! ```text
+//! text --compile--> Program --bind(inputs)--> Bound --infer(request)--> Answer
+//!                      \------------------------\-----------------------> Failure (reports, texts, exit code)
+//! ```
+//!
+//! Nothing here prints, ends the process or touches a global: a host may run many at once.
+
+mod answer;
+mod bound;
+mod catalog;
+mod compile;
+mod describe;
+mod failure;
+mod figures;
+mod graph;
+mod parts;
+mod program;
+mod request;
+mod table;
+#[cfg(test)]
+mod tests;
+mod view;
+
+pub use answer::{
+    Answer, DiagnosticFacts, DrawsFacts, EvaluationFacts, Figure, LogZFacts, NoiseFacts, Parts,
+    TimingFacts,
+};
+pub use bound::Bound;
+pub use catalog::{
+    DistributionFacts, EngineFacts, OptionFacts, ParameterFacts, distributions, engines,
+};
+pub use describe::{Description, DiscreteFacts, InputFacts, OutputFacts};
+pub use failure::{ExitKind, Failure};
+pub use figures::Figures;
+pub use graph::{GraphNode, GraphView, NodeKind};
+pub use program::{Program, program_name};
+pub use request::{InferRequest, Limits, default_threads};
+
+use std::sync::Arc;
+
+use crate::base::SourceMap;
+use crate::store::Loader;
+use crate::syntax;
+
+/// Compiles programs.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Session;
+
+impl Session {
+    /// Parses and checks a program. `name` is its file's name, for messages and for the program's own name; `loader`
+    /// gives the files that it uses.
+    ///
+    /// # Errors
+    /// All syntax, name, type and shape errors that can be found in one go, and files that cannot be used.
+    pub fn compile(name: &str, text: &str, loader: Arc<dyn Loader>) -> Result<Program, Failure> {
+        compile::compile(name, text, loader)
+    }
+
+    /// The one canonical form of a program's text; `name` is its file's, for messages.
+    ///
+    /// # Errors
+    /// All syntax errors that can be found in one go.
+    pub fn format(name: &str, text: &str) -> Result<String, Failure> {
+        syntax::format(text).map_err(|reports| {
+            let mut sources = SourceMap::default();
+            sources.add(name, text);
+            Failure {
+                reports,
+                exit: ExitKind::Model,
+                sources,
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod unit {
+    use super::*;
+
+    #[test]
+    fn a_program_is_named_by_its_file_or_folder() {
+        assert_eq!(program_name("models/eight_schools.odp"), "eight_schools");
+        assert_eq!(
+            program_name("models/eight_schools/model.odp"),
+            "eight_schools"
+        );
+    }
+
+    #[test]
+    fn what_crosses_threads_may() {
+        fn crosses<T: Send + Sync>() {}
+        crosses::<Program>();
+        crosses::<Bound>();
+        crosses::<Answer>();
+        crosses::<Failure>();
+        crosses::<InferRequest>();
+    }
+}

@@ -1,0 +1,154 @@
+//! Independent components, each inferred alone, as one answer.
+
+use crate::base::Seed;
+use crate::infer::{Diagnostics, Evaluations, LogZ, Noise, Outcome, Timing};
+use crate::lower::{Structure, Target};
+
+/// Two independent components' outcomes as one.
+pub(super) fn combine(a: Outcome, b: Outcome) -> Outcome {
+    let least = |x: Option<f64>, y: Option<f64>| x.zip(y).map(|(x, y)| x.min(y)).or(x).or(y);
+    let most = |x: Option<f64>, y: Option<f64>| x.zip(y).map(|(x, y)| x.max(y)).or(x).or(y);
+    let log_z = a.log_z.zip(b.log_z).map(|(x, y)| LogZ {
+        estimate: x.estimate + y.estimate,
+        se: x.se.hypot(y.se),
+        elbo: x.elbo.zip(y.elbo).map(|(x, y)| x + y),
+        eubo: x.eubo.zip(y.eubo).map(|(x, y)| x + y),
+    });
+    let (d, e) = (a.diagnostics, b.diagnostics);
+    let diagnostics = Diagnostics {
+        is_ess: least(d.is_ess, e.is_ess),
+        khat: most(d.khat, e.khat),
+        violation_rate: most(d.violation_rate, e.violation_rate),
+        failed_rate: most(d.failed_rate, e.failed_rate),
+        rhat_max: most(d.rhat_max, e.rhat_max),
+        ess_bulk_min: least(d.ess_bulk_min, e.ess_bulk_min),
+        ess_tail_min: least(d.ess_tail_min, e.ess_tail_min),
+        divergences: d.divergences.zip(e.divergences).map(|(x, y)| x + y),
+        acceptance: least(d.acceptance, e.acceptance),
+    };
+    let noise = side_by_side(a.noise, &b.noise);
+    let mut warnings = a.warnings;
+    warnings.extend(
+        b.warnings
+            .into_iter()
+            .filter(|w| !warnings.contains(w))
+            .collect::<Vec<_>>(),
+    );
+    Outcome {
+        log_z,
+        diagnostics,
+        evaluations: Evaluations {
+            log_r: a.evaluations.log_r + b.evaluations.log_r,
+            gradient: a.evaluations.gradient + b.evaluations.gradient,
+        },
+        timing: Timing {
+            warmup_s: a.timing.warmup_s + b.timing.warmup_s,
+            train_s: a.timing.train_s + b.timing.train_s,
+            sample_s: a.timing.sample_s + b.timing.sample_s,
+        },
+        reliable: a.reliable && b.reliable,
+        warnings,
+        interrupted: a.interrupted || b.interrupted,
+        equal_weight_ess: least(a.equal_weight_ess, b.equal_weight_ess),
+        noise,
+        exact: a.exact && b.exact,
+        chosen: a.chosen.or(b.chosen),
+    }
+}
+
+/// The coordinates of both for each draw.
+fn side_by_side(a: Noise, b: &Noise) -> Noise {
+    let n = a.n.min(b.n);
+    let mut z = Vec::with_capacity(n * (a.dim + b.dim));
+    for draw in 0..n {
+        z.extend_from_slice(&a.z[draw * a.dim..(draw + 1) * a.dim]);
+        z.extend_from_slice(&b.z[draw * b.dim..(draw + 1) * b.dim]);
+    }
+    Noise {
+        z,
+        n,
+        dim: a.dim + b.dim,
+        chains: a.chains.min(b.chains),
+        log_weights: None,
+        lineage: None,
+    }
+}
+
+/// Draws of equal weight in a random order, so that independent components can be put side by side.
+pub(super) fn equal_weights(mut outcome: Outcome, n: usize, seed: Seed) -> Outcome {
+    let noise = &outcome.noise;
+    let chosen: Vec<usize> = match &noise.log_weights {
+        Some(w) => {
+            let top = w.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            let mut sums = Vec::with_capacity(w.len());
+            let mut total = 0.0;
+            for x in w {
+                total += (x - top).exp();
+                sums.push(total);
+            }
+            let offset = uniform(seed, "offset", 1)[0];
+            (0..n)
+                .map(|i| {
+                    sums.partition_point(|s| *s < (i as f64 + offset) / n as f64 * total)
+                        .min(w.len() - 1)
+                })
+                .collect()
+        }
+        None if noise.chains > 1 => return outcome,
+        None => (0..noise.n).collect(),
+    };
+    let keys = uniform(seed, "shuffle", chosen.len());
+    let mut order: Vec<usize> = (0..chosen.len()).collect();
+    order.sort_by(|&a, &b| keys[a].total_cmp(&keys[b]));
+    let dim = noise.dim;
+    let mut z = Vec::with_capacity(chosen.len() * dim);
+    for &o in &order {
+        z.extend_from_slice(&noise.z[chosen[o] * dim..(chosen[o] + 1) * dim]);
+    }
+    outcome.noise.n = order.len();
+    outcome.noise.z = z;
+    outcome.noise.log_weights = None;
+    outcome.noise.lineage = None;
+    outcome
+}
+
+fn uniform(seed: Seed, purpose: &str, n: usize) -> Vec<f64> {
+    use rand_chacha::rand_core::Rng;
+    let mut stream = seed.stream(purpose, 0);
+    (0..n)
+        .map(|_| (stream.next_u64() >> 11) as f64 / (1u64 << 53) as f64)
+        .collect()
+}
+
+/// The target of a program without evidence: no coordinates, weight 1.
+pub(super) struct Nothing {
+    structure: Structure,
+}
+
+impl Nothing {
+    pub(super) fn new() -> Self {
+        Nothing {
+            structure: Structure {
+                smooth: true,
+                ..Default::default()
+            },
+        }
+    }
+}
+
+impl Target for Nothing {
+    fn dim(&self) -> usize {
+        0
+    }
+    fn structure(&self) -> &Structure {
+        &self.structure
+    }
+    fn log_r(&self, _: &[f64], out: &mut [f64]) {
+        out.fill(0.0);
+    }
+    fn log_r_given(&self, _: &[f64], log_r: &mut [f64], _: &mut [f64]) {
+        log_r.fill(0.0);
+    }
+    fn fill(&self, _: &mut [f64], _: &[f64]) {}
+    fn discrete_values(&self, _: &[f64], _: &mut [i64], _: &mut [bool]) {}
+}

@@ -1,0 +1,209 @@
+//! A checked program; with its data it becomes functions of noise.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::{Bound, Description, ExitKind, Failure, Limits};
+use crate::base::{Report, Seed, SourceMap};
+use crate::ir::{DataKind, Model};
+use crate::lower::{Overflow, lower};
+use crate::store::Inputs;
+use crate::trace::{self, Class, TraceError, trace};
+
+/// A checked program, ready for data.
+#[derive(Clone, Debug)]
+pub struct Program {
+    pub(super) model: Arc<Model>,
+    pub(super) warnings: Vec<Report>,
+    pub(super) description: Description,
+    pub(super) compile_s: f64,
+}
+
+/// How often a loop or recursion that depends on chance is unrolled when nothing else is asked for: the first of these
+/// at which hardly any prior execution runs past the bound.
+const UNROLL: [usize; 6] = [4, 8, 16, 32, 64, 128];
+/// Larger graphs are not made just to unroll further.
+const MAX_UNROLLED_NODES: usize = 60_000;
+/// Unrolling further is worth it while more of the prior's executions than this run past the bound.
+const RARE: f64 = 1e-3;
+
+impl Program {
+    /// Its name: the file's stem, or the folder's where the stem is `model`.
+    pub fn name(&self) -> &str {
+        &self.description.model
+    }
+
+    /// What is known without data.
+    pub fn describe(&self) -> &Description {
+        &self.description
+    }
+
+    /// What is odd in it, with places.
+    pub fn warnings(&self) -> &[Report] {
+        &self.warnings
+    }
+
+    /// The texts that reports point into.
+    pub fn sources(&self) -> &SourceMap {
+        &self.model.sources
+    }
+
+    /// Binds data: sizes, `where` conditions, evidence; then traces the program and lowers it.
+    ///
+    /// # Errors
+    /// Data that is missing, of the wrong kind or size, or breaks a `where`; a limit that is reached; what is wrong with
+    /// the program once its data is known.
+    pub fn bind(&self, inputs: &Inputs, limits: &Limits) -> Result<Bound, Failure> {
+        let started = Instant::now();
+        let unroll = limits.unroll;
+        self.refuse_faults(inputs)?;
+        let data = self.decoded(inputs);
+        let bound_inputs =
+            trace::Inputs::new(&self.model, &data).map_err(|errors| self.failures(errors))?;
+        let bound_inputs = Arc::new(bound_inputs);
+        let at = |n: usize, max_nodes: usize| trace::Limits {
+            max_depth: limits.max_depth,
+            max_steps: limits.max_steps,
+            max_noise: limits.max_noise,
+            unroll: n,
+            max_nodes,
+            max_mem: limits.max_mem,
+        };
+        let plenty = trace::Limits::default().max_nodes;
+        let mut bound = self.lowered(&bound_inputs, at(unroll.unwrap_or(UNROLL[0]), plenty))?;
+        if unroll.is_none() {
+            for n in UNROLL.into_iter().skip(1) {
+                if !bound.may_overflow()
+                    || bound.prior_overflow() < RARE
+                    || bound.size() > MAX_UNROLLED_NODES
+                {
+                    break;
+                }
+                match self.lowered(&bound_inputs, at(n, 4 * MAX_UNROLLED_NODES)) {
+                    Ok(next) => bound = next,
+                    Err(_) => break,
+                }
+            }
+        }
+        bound.levels = inputs
+            .levels
+            .iter()
+            .filter(|l| self.model.data.iter().any(|d| d.key == l.name))
+            .cloned()
+            .collect();
+        bound.observed = self
+            .model
+            .data
+            .iter()
+            .filter_map(|d| Some((d.name.clone(), data.get(&d.key)?.clone())))
+            .collect();
+        bound.look_at_prior()?;
+        bound.max_mem = limits.max_mem;
+        bound.compile_s = self.compile_s + started.elapsed().as_secs_f64();
+        Ok(bound)
+    }
+
+    /// Inputs that are declared and cannot be used.
+    fn refuse_faults(&self, inputs: &Inputs) -> Result<(), Failure> {
+        let mut sources = self.model.sources.clone();
+        let reports: Vec<Report> = self
+            .model
+            .data
+            .iter()
+            .filter_map(|d| {
+                Some(
+                    inputs
+                        .fault(&d.key)?
+                        .report(&mut sources)
+                        .label(d.name_span, "declared here"),
+                )
+            })
+            .collect();
+        if reports.is_empty() {
+            Ok(())
+        } else {
+            Err(Failure {
+                reports,
+                exit: ExitKind::Input,
+                sources,
+            })
+        }
+    }
+
+    /// Columns of texts that the program declares `string` are texts again.
+    fn decoded(&self, inputs: &Inputs) -> crate::base::Data {
+        let mut data = inputs.data.clone();
+        for d in self.model.data.iter().filter(|d| d.kind == DataKind::Str) {
+            if let (Some(levels), Some(entry)) = (inputs.levels_of(&d.key), inputs.data.get(&d.key))
+            {
+                data.insert(d.key.clone(), levels.decode(entry));
+            }
+        }
+        data
+    }
+
+    fn lowered(
+        &self,
+        inputs: &Arc<trace::Inputs>,
+        limits: trace::Limits,
+    ) -> Result<Bound, Failure> {
+        let traced = trace(&self.model, inputs, limits).map_err(|e| self.failures(vec![e]))?;
+        let overflow = Overflow {
+            model: self.model.clone(),
+            inputs: inputs.clone(),
+            limits,
+            layout: Arc::new(traced.graph.layout.clone()),
+            dim: traced.graph.dim,
+            seed: Seed(0x6f64_7021),
+        };
+        let mut description = self.description.clone();
+        for (fact, i) in description.inputs.iter_mut().zip(0..) {
+            fact.given = inputs.value(i).map(|t| t.shape.to_string());
+        }
+        Ok(Bound::new(
+            self.model.clone(),
+            inputs.clone(),
+            lower(traced, overflow),
+            self.warnings.clone(),
+            description,
+        ))
+    }
+
+    fn failures(&self, errors: Vec<TraceError>) -> Failure {
+        let exit = errors
+            .first()
+            .map_or(ExitKind::Model, |e| exit_kind(e.class));
+        let reports = errors.into_iter().map(|e| e.report).collect();
+        Failure {
+            reports,
+            exit,
+            sources: self.model.sources.clone(),
+        }
+    }
+}
+
+pub(super) fn exit_kind(class: Class) -> ExitKind {
+    match class {
+        Class::Model => ExitKind::Model,
+        Class::Data => ExitKind::Input,
+        Class::Limit => ExitKind::Limit,
+        Class::Numeric => ExitKind::Numerical,
+    }
+}
+
+/// The name of the program in a file: its stem, or its folder's name where the stem is `model`.
+pub fn program_name(file: &str) -> String {
+    let path = Path::new(file);
+    let text = |s: Option<&std::ffi::OsStr>| s.map(|s| s.to_string_lossy().into_owned());
+    let stem = text(path.file_stem()).unwrap_or_else(|| "model".to_string());
+    if stem != "model" {
+        return stem;
+    }
+    let folder = path
+        .parent()
+        .filter(|p| !p.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    let named = folder.canonicalize().ok().and_then(|f| text(f.file_name()));
+    named.or_else(|| text(folder.file_name())).unwrap_or(stem)
+}

@@ -1,0 +1,30 @@
+//! File formats: data in, draws out. All bytes that cross the edge are checked here.
+//!
+//! ```text
+//! d.json d.csv a.npy a.npz --set  ->  Inputs (Data, levels of texts, faults of what may not be asked for)
+//! Record (draws, statistics, observed data)  ->  Zarr, CmdStan's CSV, JSON
+//! use "helpers.odp", csv("d.csv")  ->  Loader (stays in its folder)
+//! ```
+//!
+//! A format is a file here and one line in [`Inputs::from_bytes`] or [`Format`].
+
+mod atomic;
+mod csv;
+mod draws_json;
+mod error;
+mod folder;
+mod format;
+mod gather;
+mod inputs;
+mod json;
+mod npy;
+mod record;
+mod stan_csv;
+mod zarr;
+mod zip;
+
+pub use error::{At, StoreError};
+pub use folder::{Folder, Loaded, Loader, NoFiles};
+pub use format::{Format, write_text};
+pub use inputs::{Inputs, Levels, as_text, read_bytes};
+pub use record::{Record, Stat};
