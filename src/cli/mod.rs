@@ -1,0 +1,93 @@
+//! The command line: flags, colours, exit codes. Everything else is the library's, and reached through its public door.
+//!
+//! ```text
+//! args      what was typed
+//! load      files and flags -> Inputs, Program, Bound
+//! run check fmt list   one file a family of commands
+//! progress interrupt   while it runs
+//! render    reports -> a person (miette) or a script (JSON)
+//! console   stdout and stderr, colour, closed pipes
+//! ```
+
+mod args;
+mod check;
+mod console;
+mod excerpt;
+mod fmt;
+mod interrupt;
+mod list;
+mod load;
+mod process;
+mod progress;
+mod render;
+mod run;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use odp::{ExitKind, Failure, Report};
+
+use args::{Cli, Command};
+use console::Console;
+
+/// Exit code after an interrupt, as shells have it.
+const INTERRUPTED: u8 = 130;
+
+/// Runs the command line and returns its exit code.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return ExitCode::from(usage(&error)),
+    };
+    let console = Console::new(cli.command.wants_json());
+    let done = process::guarded(move || dispatch(&cli.command, &console));
+    ExitCode::from(done.unwrap_or_else(|failure| {
+        console.failure(&failure);
+        failure.exit.code()
+    }))
+}
+
+fn dispatch(command: &Command, console: &Console) -> Result<u8, Failure> {
+    match command {
+        Command::Run(args) => run::run(args, console),
+        Command::Prior(args) => run::prior(args, console),
+        Command::Check(args) => check::check(args, console),
+        Command::Graph(args) => check::graph(args, console),
+        Command::Engines(args) => list::engines(args, console),
+        Command::Distributions(args) => list::distributions(args, console),
+        Command::Fmt(args) => fmt::fmt(args, console),
+        Command::Train(_) => later("train"),
+        Command::Query(_) => later("query"),
+        Command::Sbc(_) => later("sbc"),
+        Command::Report(_) => later("report"),
+        Command::Repl(_) => later("repl"),
+    }
+}
+
+/// A command that this version does not have.
+fn later(command: &str) -> Result<u8, Failure> {
+    let message = format!(
+        "`odp {command}` is not in odp {} yet",
+        env!("CARGO_PKG_VERSION")
+    );
+    let report = Report::error("odp::cli::not_yet", message);
+    let report = report.help("`odp --help` lists what there is");
+    Err(Failure::plain(ExitKind::Input, report))
+}
+
+/// Help and version go to stdout; a usage error is told like any other error.
+fn usage(error: &clap::Error) -> u8 {
+    let json = std::env::args_os().any(|a| a == "--json");
+    let code = if error.use_stderr() { 2 } else { 0 };
+    if code == 0 || !json || console::stderr_is_terminal() {
+        // That nobody reads it is no reason to complain.
+        let _ = error.print();
+        return code;
+    }
+    let text = error.render().to_string();
+    let (message, rest) = text.split_once("\n\n").unwrap_or((&text, ""));
+    let message = message.trim().trim_start_matches("error: ");
+    let report = Report::error("odp::cli::usage", message).help(rest.trim());
+    Console::new(true).failure(&Failure::plain(ExitKind::Input, report));
+    code
+}

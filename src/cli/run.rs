@@ -1,0 +1,135 @@
+//! `odp run` and `odp prior`.
+
+use std::sync::atomic::Ordering;
+
+use odp::{Answer, Bound, ExitKind, Failure, Format, InferRequest, Report, default_threads};
+
+use super::args::{DrawArgs, ModelArgs, PriorArgs, RunArgs};
+use super::console::Console;
+use super::{INTERRUPTED, interrupt, load, progress};
+
+/// Draws from the posterior.
+pub fn run(args: &RunArgs, console: &Console) -> Result<u8, Failure> {
+    if args.resume.is_some() || args.checkpoint.is_some() {
+        let report = Report::error(
+            "odp::cli::not_yet",
+            "checkpoints are not in this version yet",
+        );
+        let report = report.help("`--time-budget SECONDS` ends a run with what there is");
+        return Err(Failure::plain(ExitKind::Input, report));
+    }
+    draw(&args.model, &args.draw, &args.infer, console)
+}
+
+/// Draws from the prior, not conditioned on the observations.
+pub fn prior(args: &PriorArgs, console: &Console) -> Result<u8, Failure> {
+    draw(&args.model, &args.draw, "prior", console)
+}
+
+fn draw(
+    model: &ModelArgs,
+    args: &DrawArgs,
+    engine: &str,
+    console: &Console,
+) -> Result<u8, Failure> {
+    let of_path = || args.out.as_deref().map(Format::of_path);
+    let format = args.format.map(Format::from).or_else(of_path);
+    // Said before the run: nobody should wait for it.
+    format.map_or(Ok(()), Format::available)?;
+    let threads = args.threads.unwrap_or_else(default_threads);
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .stack_size(64 << 20);
+    // This is the process's first use of threads: nothing can have made the pool before.
+    let _ = pool.build_global();
+    let stop = interrupt::stop_flag(*console);
+    let (unroll, options) = unroll_option(&args.options)?;
+    let bound = load::bound(model, unroll)?;
+    let shown = progress::shown_on(*console, args.quiet);
+    let request = InferRequest {
+        engine: engine.to_string(),
+        draws: args.draws,
+        chains: args.chains,
+        seed: args.seed.unwrap_or_else(load::fresh_seed),
+        options,
+        time_budget: args.time_budget,
+        threads,
+        device: args.device.clone(),
+        stop: stop.clone(),
+        progress: shown.progress.clone(),
+    };
+    let answer = bound.infer(&request);
+    shown.finish();
+    match answer.map_err(|failure| load::with_warnings(failure, bound.warnings())) {
+        Ok(answer) => finish(answer, &bound, args, format, console),
+        Err(failure) if stop.load(Ordering::SeqCst) => {
+            console.failure(&failure);
+            Ok(INTERRUPTED)
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+/// `-O name=value`, in the order given.
+type Options = Vec<(String, String)>;
+
+/// `-O unroll=N` belongs to the compiler; the other options are the engine's.
+fn unroll_option(options: &[(String, String)]) -> Result<(Option<usize>, Options), Failure> {
+    let (own, rest): (Vec<_>, Vec<_>) = options
+        .iter()
+        .cloned()
+        .partition(|(name, _)| name == "unroll");
+    let Some((_, text)) = own.last() else {
+        return Ok((None, rest));
+    };
+    let unroll: Option<usize> = text.parse().ok().filter(|n| (1..=10_000).contains(n));
+    match unroll {
+        Some(n) => Ok((Some(n), rest)),
+        None => {
+            let report = Report::error(
+                "odp::cli::usage",
+                format!("-O unroll={text}: a whole number from 1 to 10000 is needed"),
+            );
+            Err(Failure::plain(ExitKind::Input, report))
+        }
+    }
+}
+
+/// Writes and prints an answer.
+fn finish(
+    mut answer: Answer,
+    bound: &Bound,
+    args: &DrawArgs,
+    format: Option<Format>,
+    console: &Console,
+) -> Result<u8, Failure> {
+    if let (Some(path), Some(format)) = (&args.out, format) {
+        format.write(path, &answer.record)?;
+        answer.draws.path = Some(path.display().to_string());
+    }
+    console.warnings(&answer.reports, bound.sources());
+    console.result(&match console.json {
+        true => answer.json() + "\n",
+        false => for_person(&answer, console.result_colour()),
+    });
+    Ok(if answer.interrupted { INTERRUPTED } else { 0 })
+}
+
+fn for_person(answer: &Answer, colour: bool) -> String {
+    let (bold, tint, reset) = match (colour, answer.reliable) {
+        (false, _) => ("", "", ""),
+        (true, true) => ("\x1b[1m", "\x1b[32m", "\x1b[0m"),
+        (true, false) => ("\x1b[1m", "\x1b[31m", "\x1b[0m"),
+    };
+    let mut evidence = answer.evidence();
+    if !evidence.is_empty() {
+        evidence.push('\n');
+    }
+    let out = answer
+        .draws
+        .path
+        .as_ref()
+        .map_or(String::new(), |p| format!("draws written to {p}\n"));
+    let (headline, table, verdict) = (answer.headline(), answer.table(), answer.verdict());
+    format!("{bold}{headline}{reset}\n\n{table}\n{evidence}{tint}{verdict}{reset}\n{out}")
+}
