@@ -111,7 +111,7 @@ impl Description {
 
     fn noise_lines(&self, n: &NoiseFacts) -> Vec<String> {
         let parts = if n.components == 1 {
-            "one part"
+            "part"
         } else {
             "independent parts"
         };
