@@ -236,12 +236,11 @@ impl Bound {
             let mut here = 0;
             let mut log_r = vec![0.0; PRIOR_LOOK];
             component.log_r(&z, &mut log_r);
-            for (i, row) in z
+            let weightless = z
                 .chunks_exact(dim)
-                .enumerate()
-                .filter(|(i, _)| log_r[*i] == f64::NEG_INFINITY)
-            {
-                let _ = i;
+                .zip(&log_r)
+                .filter(|(_, w)| **w == f64::NEG_INFINITY);
+            for (row, _) in weightless {
                 let weights = component.weights(row);
                 // What follows a weight of 0 is not executed.
                 let end = weights

@@ -150,7 +150,6 @@ impl Machine<'_> {
                 let why = format!("{} cannot be {}", d.params()[i].name, values[e]);
                 return Err(invalid_parameter(
                     d,
-                    i,
                     &why,
                     spans[i],
                     (values.len() > 1).then_some(e),
@@ -173,13 +172,7 @@ impl Machine<'_> {
                 .collect();
             let p: Vec<&[f64]> = p.iter().map(|x| &x[..]).collect();
             if let Err((i, why)) = dist::check_params(&Distribution::Scalar(d), &p, &shapes) {
-                return Err(invalid_parameter(
-                    d,
-                    i,
-                    &why,
-                    spans[i],
-                    (n > 1).then_some(e),
-                ));
+                return Err(invalid_parameter(d, &why, spans[i], (n > 1).then_some(e)));
             }
         }
         Ok(())
@@ -257,7 +250,7 @@ impl Machine<'_> {
     }
 
     /// Parameters with a batch get all of it; those without stay as they are.
-    fn spread_batch(
+    pub(super) fn spread_batch(
         &mut self,
         params: &[Tensor],
         shapes: &[Shape],
@@ -301,7 +294,6 @@ impl Machine<'_> {
             Ok(()) => Ok(()),
             Err((i, why)) => Err(invalid_parameter(
                 d,
-                i,
                 &why,
                 spans[i.min(spans.len() - 1)],
                 None,
@@ -1144,14 +1136,12 @@ fn missing_argument(dist: &str, name: &str, span: Span) -> TraceError {
 
 fn invalid_parameter(
     d: &dyn Describe,
-    i: usize,
     why: &str,
     span: Span,
     element: Option<usize>,
 ) -> TraceError {
     let at = element.map_or(String::new(), |e| format!(" (element {e})"));
     let names: Vec<&str> = d.params().iter().map(|p| p.name).collect();
-    let _ = i;
     TraceError::model(
         "odp::trace::invalid_parameter",
         format!("{}: {why}{at}", d.name()),

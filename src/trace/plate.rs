@@ -182,7 +182,7 @@ impl Machine<'_> {
                 event,
                 noise,
             } if batch.broadcast(plate).as_ref() == Some(plate) => {
-                let params = self.spread_to(params, shapes, plate, d.span);
+                let params = self.spread_batch(params, shapes, plate, d.span);
                 DistKind::Array {
                     dist: *dist,
                     params,
@@ -204,25 +204,6 @@ impl Machine<'_> {
             _ => return None,
         };
         Some(Arc::new(DistValue { kind, span: d.span }))
-    }
-
-    fn spread_to(
-        &mut self,
-        params: &[Tensor],
-        shapes: &[Shape],
-        batch: &Shape,
-        span: Span,
-    ) -> Vec<Tensor> {
-        params
-            .iter()
-            .zip(shapes)
-            .map(|(t, s)| {
-                if t.shape.rank() == s.rank() {
-                    return t.clone();
-                }
-                self.spread(t, &Shape([batch.dims(), s.dims()].concat()), span)
-            })
-            .collect()
     }
 
     /// The rows of an array that a plate walks over.
@@ -541,7 +522,6 @@ impl Machine<'_> {
         if !supported {
             return Ok(None);
         }
-        let is_array = matches!(dist, DistRef::Registered(name) if matches!(crate::dist::find(name), Some(crate::dist::Distribution::Array(_))));
         let mut given = Vec::with_capacity(args.len());
         for (i, a) in args.iter().enumerate() {
             let Some(e) = a else {
@@ -566,7 +546,6 @@ impl Machine<'_> {
             };
             given.push(Some((v, e.span)));
         }
-        let _ = is_array;
         Ok(match self.make(dist, given, span)? {
             Value::Dist(d) => Some(Inside::Dist(d)),
             _ => None,
