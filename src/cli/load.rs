@@ -51,13 +51,26 @@ pub fn inputs(args: &ModelArgs, limits: &Limits) -> Result<Inputs, Failure> {
 
 /// The program with its data. Files that cannot be used are told first: nothing can be done without them.
 pub fn bound(args: &ModelArgs, unroll: Option<usize>) -> Result<Bound, Failure> {
+    bound_by(args, unroll, Program::bind)
+}
+
+/// The program whose observations are to be simulated.
+pub fn simulated(args: &ModelArgs, unroll: Option<usize>) -> Result<Bound, Failure> {
+    bound_by(args, unroll, Program::simulate)
+}
+
+fn bound_by(
+    args: &ModelArgs,
+    unroll: Option<usize>,
+    bind: fn(&Program, &Inputs, &Limits) -> Result<Bound, Failure>,
+) -> Result<Bound, Failure> {
     let limits = Limits {
         unroll,
         ..limits(args)
     };
     let inputs = inputs(args, &limits)?;
     let program = program(args, &limits)?;
-    let bound = program.bind(&inputs, &limits);
+    let bound = bind(&program, &inputs, &limits);
     bound.map_err(|failure| with_warnings(failure, program.warnings()))
 }
 

@@ -18,16 +18,17 @@ pub fn run(args: &RunArgs, console: &Console) -> Result<u8, Failure> {
         let report = report.help("`--time-budget SECONDS` ends a run with what there is");
         return Err(Failure::plain(ExitKind::Input, report));
     }
-    draw(&args.model, &args.draw, &args.infer, console)
+    draw(&args.model, load::bound, &args.draw, &args.infer, console)
 }
 
-/// Draws from the prior, not conditioned on the observations.
+/// Draws from the prior, observations simulated and not conditioned on.
 pub fn prior(args: &PriorArgs, console: &Console) -> Result<u8, Failure> {
-    draw(&args.model, &args.draw, "prior", console)
+    draw(&args.model, load::simulated, &args.draw, "prior", console)
 }
 
 fn draw(
     model: &ModelArgs,
+    bind: fn(&ModelArgs, Option<usize>) -> Result<Bound, Failure>,
     args: &DrawArgs,
     engine: &str,
     console: &Console,
@@ -44,7 +45,7 @@ fn draw(
     let _ = pool.build_global();
     let stop = interrupt::stop_flag(*console);
     let (unroll, options) = unroll_option(&args.options)?;
-    let bound = load::bound(model, unroll)?;
+    let bound = bind(model, unroll)?;
     let shown = progress::shown_on(*console, args.quiet);
     let request = InferRequest {
         engine: engine.to_string(),

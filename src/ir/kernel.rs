@@ -433,6 +433,7 @@ fn law_fn(law: &Law, f: LawFn, p: &[f64], x: f64) -> f64 {
         LawFn::Mean => law.mean(p),
         LawFn::Sd => law.sd(p),
         LawFn::ImproperCorrection => law.improper_correction(p, x),
+        LawFn::LogMass => law.log_mass(p),
     }
 }
 

@@ -56,6 +56,17 @@ impl Law {
         }
     }
 
+    /// For a truncated law, the log-probability of its interval under its base; 0 for any other.
+    pub fn log_mass(&self, p: &[f64]) -> f64 {
+        match self {
+            Law::Truncated(l) => {
+                let (q, [lower, upper]) = split::<2>(p);
+                dist::log_interval(&**l, q, Bounds { lower, upper })
+            }
+            _ => 0.0,
+        }
+    }
+
     /// A name for people.
     pub fn label(&self) -> String {
         match self {

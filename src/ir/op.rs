@@ -46,6 +46,7 @@ pub enum UnaryFn {
     Phi,
     LogPhi,
     InvPhi,
+    InvLogPhi,
     Square,
 }
 
@@ -172,6 +173,8 @@ pub enum LawFn {
     Mean,
     Sd,
     ImproperCorrection,
+    /// log-mass that a truncated law keeps of its base.
+    LogMass,
 }
 
 impl UnaryFn {
@@ -230,6 +233,7 @@ impl UnaryFn {
             Phi => special::phi(x),
             LogPhi => special::log_phi(x),
             InvPhi => special::inv_phi(x),
+            InvLogPhi => special::inv_log_phi(x),
             Square => x * x,
         }
     }

@@ -1,15 +1,16 @@
 //! f: noise to the values of the outputs.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use rayon::prelude::*;
 
 use super::component::Component;
 use super::overflow::Overflow;
 use super::tape::{Block, Tape};
+use crate::base::Shape;
 use crate::draws::{Output, OutputKind};
-use crate::trace::{Kind, NodeId, NoiseGraph, OutputNode, Source};
+use crate::trace::{Kind, NodeId, NoiseGraph, OutputNode, Source, element_name};
 
 /// The outputs of a program as a function of all its noise.
 pub struct Pushforward {
@@ -84,6 +85,7 @@ impl Pushforward {
         let mut values = vec![0.0; n * width];
         let mut present = vec![true; n * width];
         let lanes = self.tape.lanes;
+        let longer: Mutex<Vec<(usize, Longer)>> = Mutex::default();
         values
             .par_chunks_mut((lanes * width).max(1))
             .zip(present.par_chunks_mut((lanes * width).max(1)))
@@ -98,10 +100,20 @@ impl Pushforward {
                         &mut present[lane * width..(lane + 1) * width],
                     );
                     self.lane(block, lane, v, p);
-                    self.lane_beyond(&rows[lane * self.dim..(lane + 1) * self.dim], v, p);
+                    let row = &rows[lane * self.dim..(lane + 1) * self.dim];
+                    let more = self.lane_beyond(row, v, p);
+                    if !more.is_empty() {
+                        let mut longer = longer.lock().expect("no thread panics with this held");
+                        longer.push((b * lanes + lane, more));
+                    }
                 }
             });
-        self.columns(&values, &present, n, width)
+        let mut columns = self.columns(&values, &present, n, width);
+        columns
+            .retain(|(padding, o)| !padding || o.present.is_empty() || o.present.contains(&true));
+        let mut columns: Vec<Output> = columns.into_iter().map(|(_, o)| o).collect();
+        columns.extend(longer_ones(longer.into_inner().unwrap_or_default(), n));
+        columns
     }
 
     fn lane(&self, block: &Block, lane: usize, values: &mut [f64], present: &mut [bool]) {
@@ -121,37 +133,42 @@ impl Pushforward {
         }
     }
 
-    /// An execution that ran past the bound has its values from the interpreter.
-    fn lane_beyond(&self, z: &[f64], values: &mut [f64], present: &mut [bool]) {
+    /// An execution that ran past the bound has its values from the interpreter. What it has beyond the bound's names
+    /// is returned.
+    fn lane_beyond(&self, z: &[f64], values: &mut [f64], present: &mut [bool]) -> Longer {
         let Some((component, overflow)) = &self.beyond else {
-            return;
+            return Vec::new();
         };
         let row: Vec<f64> = component.coordinates.iter().map(|&c| z[c]).collect();
         let Some(key) = component.overflow_key(&row) else {
-            return;
+            return Vec::new();
         };
         let Ok(execution) = overflow.execution(z, key, &HashMap::new()) else {
-            return;
+            return Vec::new();
         };
+        let mut given: Longer = execution.outputs.iter().flat_map(elements).collect();
         let mut at = 0;
         for o in &self.outputs {
-            let found = execution
-                .outputs
-                .iter()
-                .find(|e| e.name == o.name && e.shape == o.shape);
             for element in 0..o.shape.len() {
-                let value = found.and_then(|e| match &e.source {
-                    Source::Known(v) => Some(v[element]),
-                    Source::Node(_) => None,
-                });
+                let name = element_name(&o.name, &o.shape, element);
+                let found = given.iter().position(|(n, ..)| *n == name);
+                let value = found.map(|i| given.swap_remove(i).2);
                 values[at] = value.unwrap_or(f64::NAN);
                 present[at] = value.is_some();
                 at += 1;
             }
         }
+        given
     }
 
-    fn columns(&self, values: &[f64], present: &[bool], n: usize, width: usize) -> Vec<Output> {
+    /// The outputs, and whether each is there only where an array of random length is that long.
+    fn columns(
+        &self,
+        values: &[f64],
+        present: &[bool],
+        n: usize,
+        width: usize,
+    ) -> Vec<(bool, Output)> {
         let mut at = 0;
         self.outputs
             .iter()
@@ -165,22 +182,64 @@ impl Pushforward {
                     .flat_map(|d| present[pick(d)].iter().copied())
                     .collect();
                 at += len;
-                Output {
+                let output = Output {
                     name: o.name.clone(),
                     shape: o.shape.clone(),
-                    kind: match o.kind {
-                        Kind::Real => OutputKind::Real,
-                        Kind::Int => OutputKind::Int,
-                        Kind::Bool => OutputKind::Bool,
-                    },
+                    kind: kind_of(o.kind),
                     values: values_of,
                     present: if present_of.iter().all(|p| *p) {
                         Vec::new()
                     } else {
                         present_of
                     },
-                }
+                };
+                (o.padding, output)
             })
             .collect()
+    }
+}
+
+/// Names, kinds and values of single numbers.
+type Longer = Vec<(String, Kind, f64)>;
+
+fn elements(o: &OutputNode) -> Longer {
+    let Source::Known(values) = &o.source else {
+        return Vec::new();
+    };
+    (0..o.shape.len())
+        .map(|e| (element_name(&o.name, &o.shape, e), o.kind, values[e]))
+        .collect()
+}
+
+/// Outputs that only some executions have, which are longer than the bound.
+fn longer_ones(mut found: Vec<(usize, Longer)>, n: usize) -> Vec<Output> {
+    found.sort_by_key(|(draw, _)| *draw);
+    let mut outputs: Vec<Output> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
+    for (draw, values) in found {
+        for (name, kind, x) in values {
+            let i = *places.entry(name.clone()).or_insert_with(|| {
+                outputs.push(Output {
+                    name,
+                    shape: Shape::scalar(),
+                    kind: kind_of(kind),
+                    values: vec![f64::NAN; n],
+                    present: vec![false; n],
+                });
+                outputs.len() - 1
+            });
+            outputs[i].values[draw] = x;
+            outputs[i].present[draw] = true;
+        }
+    }
+    outputs.sort_by(|a, b| (a.name.len(), &a.name).cmp(&(b.name.len(), &b.name)));
+    outputs
+}
+
+fn kind_of(kind: Kind) -> OutputKind {
+    match kind {
+        Kind::Real => OutputKind::Real,
+        Kind::Int => OutputKind::Int,
+        Kind::Bool => OutputKind::Bool,
     }
 }

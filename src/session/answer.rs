@@ -243,14 +243,17 @@ impl Answer {
 
     /// Engines judge the noise they drew; an output may mix worse than any one coordinate.
     fn judge_outputs(&mut self) {
-        let worst = |least: bool, figure: fn(&Figures) -> Figure| {
-            let some = self
-                .parameters
-                .iter()
-                .filter_map(|(name, f)| figure(f).map(|x| (x, name.clone())));
-            some.reduce(|a, b| if (b.0 < a.0) == least { b } else { a })
+        // What exists in few draws can only be worth few.
+        let n = self.draws.n as f64;
+        let few = |f: &Figures| f.ess_bulk.filter(|ess| *ess < f.present * n / 10.0);
+        let named = |figure: &dyn Fn(&Figures) -> Figure| -> Vec<(f64, String)> {
+            let some = self.parameters.iter();
+            some.filter_map(|(name, f)| figure(f).map(|x| (x, name.clone())))
+                .collect()
         };
-        let (rhat, ess) = (worst(false, |f| f.rhat), worst(true, |f| f.ess_bulk));
+        let by = |a: &(f64, String), b: &(f64, String)| a.0.total_cmp(&b.0);
+        let rhat = named(&|f| f.rhat).into_iter().max_by(by);
+        let ess = named(&few).into_iter().min_by(by);
         if !self.reliable {
             return;
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{Bound, Description, ExitKind, Failure, Limits};
-use crate::base::{Report, Seed, SourceMap};
+use crate::base::{Data, Report, Seed, SourceMap};
 use crate::ir::{DataKind, Model};
 use crate::lower::{Overflow, lower};
 use crate::store::Inputs;
@@ -55,12 +55,30 @@ impl Program {
     /// Data that is missing, of the wrong kind or size, or breaks a `where`; a limit that is reached; what is wrong with
     /// the program once its data is known.
     pub fn bind(&self, inputs: &Inputs, limits: &Limits) -> Result<Bound, Failure> {
+        self.bound(inputs, limits, trace::Inputs::new)
+    }
+
+    /// As [`Program::bind`], with every `observe y ~ D` read as a draw of y: the outputs are those of the program and
+    /// the simulated observations. `factor` and `condition` weigh nothing. Observed inputs may be absent where their
+    /// sizes are known without them.
+    ///
+    /// # Errors
+    /// As [`Program::bind`].
+    pub fn simulate(&self, inputs: &Inputs, limits: &Limits) -> Result<Bound, Failure> {
+        self.bound(inputs, limits, trace::Inputs::simulated)
+    }
+
+    fn bound(
+        &self,
+        inputs: &Inputs,
+        limits: &Limits,
+        gather: fn(&Model, &Data) -> Result<trace::Inputs, Vec<TraceError>>,
+    ) -> Result<Bound, Failure> {
         let started = Instant::now();
         let unroll = limits.unroll;
         self.refuse_faults(inputs)?;
         let data = self.decoded(inputs);
-        let bound_inputs =
-            trace::Inputs::new(&self.model, &data).map_err(|errors| self.failures(errors))?;
+        let bound_inputs = gather(&self.model, &data).map_err(|errors| self.failures(errors))?;
         let bound_inputs = Arc::new(bound_inputs);
         let at = |n: usize, max_nodes: usize| trace::Limits {
             max_depth: limits.max_depth,

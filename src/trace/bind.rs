@@ -6,12 +6,14 @@ use super::error::{Result, TraceError};
 use super::machine::Machine;
 use super::value::{Kind, Payload, Tensor, Value};
 use crate::base::{Data, Entry, Shape, Values};
-use crate::ir::{DataDecl, DataKind, ExprKind, Model, Place, Size};
+use crate::ir::{Block, DataDecl, DataKind, Expr, ExprKind, Model, Place, Size, StmtKind};
 
 /// The data of a model, each input in the kind that its declaration asks for; sizes are checked where it is declared.
 #[derive(Debug, Default)]
 pub struct Inputs {
     values: Vec<Option<Value>>,
+    /// Whether observations are drawn instead of conditioned on.
+    pub(super) simulate: bool,
 }
 
 impl Inputs {
@@ -20,6 +22,22 @@ impl Inputs {
     /// # Errors
     /// Everything that is missing or of the wrong kind, each at its declaration.
     pub fn new(model: &Model, data: &Data) -> std::result::Result<Inputs, Vec<TraceError>> {
+        Inputs::gathered(model, data, false)
+    }
+
+    /// As [`Inputs::new`], for simulating the observations: those that the data lacks need only a size.
+    ///
+    /// # Errors
+    /// As [`Inputs::new`].
+    pub fn simulated(model: &Model, data: &Data) -> std::result::Result<Inputs, Vec<TraceError>> {
+        Inputs::gathered(model, data, true)
+    }
+
+    fn gathered(
+        model: &Model,
+        data: &Data,
+        simulate: bool,
+    ) -> std::result::Result<Inputs, Vec<TraceError>> {
         let (mut values, mut errors) = (Vec::new(), Vec::new());
         for decl in &model.data {
             match data.get(&decl.key).map(|entry| convert(decl, entry)) {
@@ -31,6 +49,7 @@ impl Inputs {
                 None => match inferred_size(model, decl, data) {
                     Some(n) => values.push(Some(Value::Num(Tensor::int(n as i64)))),
                     None if decl.default.is_some() => values.push(None),
+                    None if simulate && is_simulated(model, decl) => values.push(None),
                     None => {
                         errors.push(missing(decl, data));
                         values.push(None);
@@ -39,7 +58,7 @@ impl Inputs {
             }
         }
         if errors.is_empty() {
-            Ok(Inputs { values })
+            Ok(Inputs { values, simulate })
         } else {
             Err(errors)
         }
@@ -67,6 +86,34 @@ fn inferred_size(model: &Model, decl: &DataDecl, data: &Data) -> Option<usize> {
             Size::Binds { .. } => false,
         })?;
         data.get(&other.key)?.shape.dims().get(axis).copied()
+    })
+}
+
+/// Whether an input is an observation whose size is known without it.
+fn is_simulated(model: &Model, decl: &DataDecl) -> bool {
+    let sized = decl.sizes.iter().all(|s| matches!(s, Size::Is(_)));
+    sized && observes(&model.body, Place::Global(decl.slot))
+}
+
+/// Whether a block observes a variable or elements of it.
+fn observes(block: &Block, place: Place) -> bool {
+    let root = |mut e: &Expr| loop {
+        match &e.kind {
+            ExprKind::Index(of, _) => e = of,
+            ExprKind::Place(p) => break *p == place,
+            _ => break false,
+        }
+    };
+    block.stmts.iter().any(|s| match &s.kind {
+        StmtKind::Observe { value, .. } => root(value),
+        StmtKind::For { body, .. } | StmtKind::While { body, .. } => observes(body, place),
+        StmtKind::Expr(Expr {
+            kind: ExprKind::If {
+                then, otherwise, ..
+            },
+            ..
+        }) => observes(then, place) || otherwise.as_ref().is_some_and(|b| observes(b, place)),
+        _ => false,
     })
 }
 
@@ -233,14 +280,13 @@ impl Machine<'_> {
         let decl = &self.model.data[i];
         let value = match &self.inputs.values[i] {
             Some(v) => v.clone(),
-            None => {
-                let default = decl
-                    .default
-                    .as_ref()
-                    .expect("missing inputs without a default were refused");
-                let v = self.eval(default)?;
-                self.default_kind(decl, v)?
-            }
+            None => match &decl.default {
+                Some(default) => {
+                    let v = self.eval(default)?;
+                    self.default_kind(decl, v)?
+                }
+                None => self.nothing_yet(decl)?,
+            },
         };
         let shape = match &value {
             Value::Num(t) => t.shape.clone(),
@@ -253,6 +299,24 @@ impl Machine<'_> {
             self.check_condition(decl)?;
         }
         Ok(())
+    }
+
+    /// An observation that is to be simulated: of its declared size, every element missing.
+    fn nothing_yet(&mut self, decl: &DataDecl) -> Result<Value> {
+        let mut sizes = Vec::with_capacity(decl.sizes.len());
+        for size in &decl.sizes {
+            let Size::Is(e) = size else {
+                unreachable!("is_simulated asks for declared sizes")
+            };
+            let n = self.int_scalar(e)?.known_int().unwrap_or(0);
+            sizes.push(usize::try_from(n).unwrap_or(0));
+        }
+        let shape = Shape(sizes);
+        self.room_for(shape.len(), decl.span)?;
+        let n = shape.len();
+        let mut t = Tensor::reals(vec![f64::NAN; n], shape);
+        t.missing = (n > 0).then(|| vec![true; n].into());
+        Ok(Value::Num(t))
     }
 
     fn default_kind(&mut self, decl: &DataDecl, v: Value) -> Result<Value> {

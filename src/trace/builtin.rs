@@ -56,16 +56,35 @@ pub(super) fn is_elementwise(b: Builtin) -> bool {
     elementwise_fn(b).is_some() || matches!(b, Builtin::ToReal | Builtin::ToInt)
 }
 
+/// Built-ins that walk over their arrays themselves.
+fn takes_walks(b: Builtin) -> bool {
+    use Builtin as B;
+    matches!(b, B::Map | B::Fold | B::Scan | B::Zip)
+}
+
+/// The reduction of all elements behind a built-in, where nothing is a valid argument.
+fn reduction(b: Builtin) -> Option<ReduceFn> {
+    use Builtin as B;
+    Some(match b {
+        B::Sum => ReduceFn::Sum,
+        B::Prod => ReduceFn::Prod,
+        B::Logsumexp => ReduceFn::LogSumExp,
+        B::Any => ReduceFn::Any,
+        B::All => ReduceFn::All,
+        _ => return None,
+    })
+}
+
 /// Arguments of a call, taken by position.
-struct Args {
-    name: &'static str,
-    values: Vec<Value>,
-    named: Vec<(String, Value)>,
-    span: Span,
+pub(super) struct Args {
+    pub name: &'static str,
+    pub values: Vec<Value>,
+    pub named: Vec<(String, Value)>,
+    pub span: Span,
 }
 
 impl Args {
-    fn get(&self, i: usize) -> Result<&Value> {
+    pub fn get(&self, i: usize) -> Result<&Value> {
         self.values.get(i).ok_or_else(|| {
             TraceError::model(
                 "odp::trace::arity",
@@ -80,7 +99,7 @@ impl Args {
         })
     }
 
-    fn named(&self, name: &str) -> Option<&Value> {
+    pub fn named(&self, name: &str) -> Option<&Value> {
         self.named.iter().find(|(n, _)| n == name).map(|(_, v)| v)
     }
 }
@@ -97,8 +116,17 @@ impl Machine<'_> {
         if values.iter().any(|v| matches!(v, Value::Bottom)) {
             return Ok(Value::Bottom);
         }
-        if let Some(i) = values.iter().position(|v| matches!(v, Value::Choice(_))) {
+        if let Some(v) = self.over_places(b, &values, &named, span)? {
+            return Ok(v);
+        }
+        let is_open = |v: &Value| matches!(v, Value::Choice(_) | Value::Ragged(_));
+        if !takes_walks(b)
+            && let Some(i) = values.iter().position(is_open)
+        {
             return self.distribute(b, values, named, i, span);
+        }
+        if let Some(i) = self.random_size_argument(b, &values) {
+            return self.with_each_size(b, values, named, i, span);
         }
         let args = Args {
             name: b.name(),
@@ -127,10 +155,9 @@ impl Machine<'_> {
         i: usize,
         span: Span,
     ) -> Result<Value> {
-        let Value::Choice(choice) = values[i].clone() else {
+        let Some((c, x, y)) = self.opened(&values[i], span)? else {
             unreachable!("the caller found a choice")
         };
-        let (c, x, y) = (*choice).clone();
         let with = |v: Value| {
             let mut values = values.clone();
             values[i] = v;
@@ -145,7 +172,89 @@ impl Machine<'_> {
         )
     }
 
-    fn arg(&mut self, args: &Args, i: usize) -> Result<Tensor> {
+    /// Built-ins that work on the places of arrays of random length.
+    fn over_places(
+        &mut self,
+        b: Builtin,
+        values: &[Value],
+        named: &[(String, Value)],
+        span: Span,
+    ) -> Result<Option<Value>> {
+        use Builtin as B;
+        let (Some(Value::Ragged(r)), true) = (values.first(), named.is_empty()) else {
+            return Ok(None);
+        };
+        let (r, f) = (r.clone(), reduction(b));
+        match (b, values) {
+            (B::Length, [_]) => Ok(Some(Value::Num(r.length.clone()))),
+            (B::Mean, [_]) => {
+                let Some(sum) = self.reduced_ragged(ReduceFn::Sum, &r, span)? else {
+                    return Ok(None);
+                };
+                let mean = self.elementwise(BinaryFn::Div, &sum, &r.length, Kind::Real, span)?;
+                Ok(Some(Value::Num(mean)))
+            }
+            (_, [_]) if f.is_some() => {
+                let f = f.expect("checked in the guard");
+                Ok(self.reduced_ragged(f, &r, span)?.map(Value::Num))
+            }
+            (_, [xs]) if is_elementwise(b) => self.place_by_place(xs, None, &mut |m, x, _| {
+                m.call_builtin(b, vec![x], Vec::new(), span)
+            }),
+            (B::Min | B::Max | B::Div | B::Atan2 | B::BetaFn, [x, y]) => {
+                self.place_by_place(x, Some(y), &mut |m, x, y| {
+                    let y = y.expect("two operands");
+                    m.call_builtin(b, vec![x, y], Vec::new(), span)
+                })
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Which argument is a size that depends on chance.
+    fn random_size_argument(&self, b: Builtin, values: &[Value]) -> Option<usize> {
+        use Builtin as B;
+        let sizes = match b {
+            B::Zeros | B::Ones | B::Eye => 0..values.len(),
+            B::Fill | B::Reshape => 1..values.len(),
+            B::Linspace => 2..values.len(),
+            _ => return None,
+        };
+        sizes.into_iter().find(|&i| {
+            matches!(&values[i], Value::Num(t) if t.is_scalar() && t.kind == Kind::Int && t.known().is_none())
+        })
+    }
+
+    /// An array of random size: place by place where it has one axis, else a choice by size.
+    fn with_each_size(
+        &mut self,
+        b: Builtin,
+        values: Vec<Value>,
+        named: Vec<(String, Value)>,
+        i: usize,
+        span: Span,
+    ) -> Result<Value> {
+        let Value::Num(n) = values[i].clone() else {
+            unreachable!("the caller found a number")
+        };
+        let one = match (b, &values[..]) {
+            (Builtin::Zeros, [_]) => Some(Value::real(0.0)),
+            (Builtin::Ones, [_]) => Some(Value::real(1.0)),
+            (Builtin::Fill, [v, _]) => Some(v.clone()),
+            _ => None,
+        };
+        if let Some(one) = one {
+            let longest = self.random_size(&n, span)?;
+            return Ok(self.ragged(vec![one; longest], n));
+        }
+        self.by_value(&n, span, &mut |m, k| {
+            let mut values = values.clone();
+            values[i] = Value::Num(Tensor::int(k));
+            m.call_builtin(b, values, named.clone(), span)
+        })
+    }
+
+    pub(super) fn arg(&mut self, args: &Args, i: usize) -> Result<Tensor> {
         let v = args.get(i)?.clone();
         self.number(&v, args.span)
     }
@@ -154,14 +263,20 @@ impl Machine<'_> {
         let v = args.get(i)?.clone();
         let n = self.int_value(&v, args.span)?;
         match n.known_int() {
-            Some(n) if (0..=100_000_000).contains(&n) => Ok(n as usize),
+            Some(n) if n >= 0 => Ok(n as usize),
             Some(n) => Err(TraceError::model(
                 "odp::trace::negative_size",
                 format!("a size cannot be {n}"),
                 args.span,
                 "this size",
             )),
-            None => Err(not_yet("a size that depends on chance", args.span)),
+            None => Err(TraceError::model(
+                "odp::trace::random_length",
+                format!("a size of `{}` depends on chance here", args.name),
+                args.span,
+                "its value is known only in each execution",
+            )
+            .help("`fill`, `zeros`, `ones`, `iid`, plates and comprehensions take such sizes")),
         }
     }
 
@@ -266,13 +381,12 @@ impl Machine<'_> {
             }
             B::Linspace => self.linspace(args)?,
             B::Range => {
-                let (a, b) = match args.values.len() {
-                    1 => (0, self.known_int_arg(args, 0)?),
-                    _ => (self.known_int_arg(args, 0)?, self.known_int_arg(args, 1)?),
+                let first = self.int_value(&args.get(0)?.clone(), span)?;
+                let (a, b) = match args.values.get(1).cloned() {
+                    None => (Tensor::int(0), first),
+                    Some(v) => (first, self.int_value(&v, span)?),
                 };
-                let v: Vec<i64> = (a..b.max(a)).collect();
-                let n = v.len();
-                Tensor::ints(v, Shape::vector(n))
+                return self.range_between(&a, &b, span).map(Some);
             }
             B::Concat => return self.concat(args).map(Some),
             B::Stack => {
@@ -290,13 +404,6 @@ impl Machine<'_> {
             _ => return Ok(None),
         };
         Ok(Some(Value::Num(value)))
-    }
-
-    fn known_int_arg(&mut self, args: &Args, i: usize) -> Result<i64> {
-        let v = args.get(i)?.clone();
-        self.int_value(&v, args.span)?
-            .known_int()
-            .ok_or_else(|| not_yet("a range whose length depends on chance", args.span))
     }
 
     fn reduced(&mut self, f: ReduceFn, args: &Args) -> Result<Tensor> {
@@ -439,11 +546,14 @@ impl Machine<'_> {
             .collect();
         let mut sizes = sizes?;
         sizes.extend_from_slice(value.shape.dims());
+        let n = sizes.iter().fold(1usize, |n, &k| n.saturating_mul(k));
+        self.room_for(n, args.span)?;
         Ok(self.spread(&value, &Shape(sizes), args.span))
     }
 
     fn linspace(&mut self, args: &Args) -> Result<Tensor> {
         let (a, b, n) = (self.arg(args, 0)?, self.arg(args, 1)?, self.size(args, 2)?);
+        self.room_for(n, args.span)?;
         let steps: Vec<f64> = (0..n)
             .map(|i| {
                 if n > 1 {
@@ -577,6 +687,7 @@ impl Machine<'_> {
             }
             B::Eye => {
                 let n = self.size(args, 0)?;
+                self.room_for(n.saturating_mul(n), span)?;
                 let values: Vec<f64> = (0..n * n)
                     .map(|k| if k % (n + 1) == 0 { 1.0 } else { 0.0 })
                     .collect();
@@ -586,6 +697,7 @@ impl Machine<'_> {
             B::Outer => {
                 let (x, y) = (self.arg(args, 0)?, self.arg(args, 1)?);
                 let (n, m) = (x.shape.len(), y.shape.len());
+                self.room_for(n.saturating_mul(m), span)?;
                 self.elementwise(
                     BinaryFn::Mul,
                     &x.reshaped(Shape(vec![n, 1])),
@@ -724,6 +836,7 @@ impl Machine<'_> {
             ));
         }
         let n = t.shape.len();
+        self.room_for(n.saturating_mul(n), span)?;
         let padded = self.pack(
             &[t.clone().reshaped(Shape::vector(n)), Tensor::real(0.0)],
             Shape::vector(n + 1),
@@ -754,9 +867,8 @@ impl Machine<'_> {
                 } else {
                     (xs, f)
                 };
-                let items = self.parts_of(&xs, args.span)?;
-                let values = self.each(items, args.span, |m, x| m.call(&f, vec![x], args.span))?;
-                self.array_of(values, args.span)?
+                let walk = self.walk_of(&xs, args.span)?;
+                self.each_item(walk, args.span, |m, x| m.call(&f, vec![x], args.span))?
             }
             B::Fold | B::Scan => self.fold_or_scan(b, args)?,
             B::Zip => self.zip(args)?,
@@ -771,32 +883,16 @@ impl Machine<'_> {
                 };
                 Value::Num(self.log_prob(&d, &x, b == B::LogProbEach, args.span)?)
             }
-            B::Cdf => self.law_fn(LawFn::Cdf, args)?,
-            B::LogCdf => self.law_fn(LawFn::LogCdf, args)?,
-            B::LogCcdf => self.law_fn(LawFn::LogCcdf, args)?,
-            B::Quantile => self.law_fn(LawFn::Quantile, args)?,
-            B::MeanOf => self.law_fn(LawFn::Mean, args)?,
-            B::SdOf => self.law_fn(LawFn::Sd, args)?,
+            B::Cdf => self.law_fn_call(LawFn::Cdf, args)?,
+            B::LogCdf => self.law_fn_call(LawFn::LogCdf, args)?,
+            B::LogCcdf => self.law_fn_call(LawFn::LogCcdf, args)?,
+            B::Quantile => self.law_fn_call(LawFn::Quantile, args)?,
+            B::MeanOf => self.law_fn_call(LawFn::Mean, args)?,
+            B::SdOf => self.law_fn_call(LawFn::Sd, args)?,
             B::OdeRk4 | B::OdeEuler => self.ode(b, args)?,
+            B::OdeDopri => self.ode_dopri(args)?,
             _ => return Ok(None),
         }))
-    }
-
-    /// Calls `f` for each item, at an address of its own.
-    fn each(
-        &mut self,
-        items: Vec<Value>,
-        span: Span,
-        mut f: impl FnMut(&mut Self, Value) -> Result<Value>,
-    ) -> Result<Vec<Value>> {
-        let mut out = Vec::with_capacity(items.len());
-        for (i, item) in items.into_iter().enumerate() {
-            self.step(span)?;
-            self.address.push(i as u64 ^ (u64::from(span.start) << 32));
-            out.push(f(self, item)?);
-            self.address.pop();
-        }
-        Ok(out)
     }
 
     fn fold_or_scan(&mut self, b: Builtin, args: &Args) -> Result<Value> {
@@ -805,30 +901,38 @@ impl Machine<'_> {
             args.get(1)?.clone(),
             args.get(2)?.clone(),
         );
-        let items = self.parts_of(&xs, args.span)?;
+        let walk = self.walk_of(&xs, args.span)?;
+        let length = walk.length.clone();
         let mut acc = init;
-        let mut seen = Vec::with_capacity(items.len());
-        for (i, item) in items.into_iter().enumerate() {
-            self.step(args.span)?;
-            self.address
-                .push(i as u64 ^ (u64::from(args.span.start) << 32));
-            acc = self.call(&f, vec![acc, item], args.span)?;
-            self.address.pop();
-            if b == Builtin::Scan {
-                seen.push(acc.clone());
-            }
-        }
-        if b == Builtin::Scan {
-            self.array_of(seen, args.span)
-        } else {
-            Ok(acc)
-        }
+        let seen = self.each_item(walk, args.span, |m, item| {
+            let next = m.call(&f, vec![acc.clone(), item], args.span)?;
+            // Executions that have no such place keep what they have.
+            acc = match m.mask {
+                Some(here) if length.is_some() => {
+                    m.merge(here, next.clone(), acc.clone(), args.span)?
+                }
+                _ => next.clone(),
+            };
+            Ok(next)
+        })?;
+        Ok(if b == Builtin::Scan { seen } else { acc })
     }
 
     fn zip(&mut self, args: &Args) -> Result<Value> {
         let mut columns = Vec::with_capacity(args.values.len());
+        let mut length = None;
         for v in &args.values {
-            columns.push(self.parts_of(v, args.span)?);
+            let walk = self.walk_of(v, args.span)?;
+            length = length.or(walk.length);
+            columns.push(walk.items);
+        }
+        if let Some(length) = length {
+            // Where one of them has a random length, the others are as long as it is at most.
+            let n = columns.iter().map(Vec::len).min().unwrap_or(0);
+            let rows = (0..n)
+                .map(|i| Value::Tuple(Arc::new(columns.iter().map(|c| c[i].clone()).collect())))
+                .collect();
+            return Ok(self.ragged(rows, length));
         }
         let n = columns.first().map_or(0, Vec::len);
         if columns.iter().any(|c| c.len() != n) {
@@ -877,150 +981,15 @@ impl Machine<'_> {
         )
     }
 
-    fn law_fn(&mut self, f: LawFn, args: &Args) -> Result<Value> {
+    fn law_fn_call(&mut self, f: LawFn, args: &Args) -> Result<Value> {
         let Value::Dist(d) = args.get(0)?.clone() else {
             return Err(self.needs_dist(args));
-        };
-        let super::value::DistKind::Scalar { law, params, shape } = &d.kind else {
-            return Err(not_yet(
-                &format!("`{}` of a distribution that is not over numbers", args.name),
-                args.span,
-            ));
         };
         let x = if matches!(f, LawFn::Mean | LawFn::Sd) {
             Tensor::real(0.0)
         } else {
             self.arg(args, 1)?
         };
-        let Some(all) = shape.broadcast(&x.shape) else {
-            return Err(TraceError::model(
-                "odp::trace::shape_mismatch",
-                format!("shapes {shape} and {} do not fit", x.shape),
-                args.span,
-                "called here",
-            ));
-        };
-        let mut operands: Vec<Tensor> = params
-            .iter()
-            .map(|p| self.broadcast(p, &all, args.span))
-            .collect();
-        operands.push(self.broadcast(&x, &all, args.span));
-        let refs: Vec<&Tensor> = operands.iter().collect();
-        Ok(Value::Num(self.emit(
-            Op::LawFn(law.clone(), f),
-            &refs,
-            all,
-            Kind::Real,
-            args.span,
-        )))
-    }
-
-    /// `ode_rk4(|t, y| dy, y0, t0, ts, steps = 20)`: classical Runge–Kutta (or Euler) with fixed steps between times.
-    fn ode(&mut self, b: Builtin, args: &Args) -> Result<Value> {
-        let span = args.span;
-        let f = args.get(0)?.clone();
-        let (mut y, mut t, ts) = (self.arg(args, 1)?, self.arg(args, 2)?, args.get(3)?.clone());
-        let steps = match args.named("steps").or(args.values.get(4)) {
-            Some(v) => self
-                .int_value(&v.clone(), span)?
-                .known_int()
-                .filter(|n| *n > 0),
-            None => Some(20),
-        };
-        let Some(steps) = steps else {
-            return Err(TraceError::model(
-                "odp::trace::negative_size",
-                "`steps` is a positive int",
-                span,
-                "called here",
-            ));
-        };
-        y = self.as_reals(y, span);
-        let mut rows = Vec::new();
-        for end in self.parts_of(&ts, span)? {
-            let end = self.number(&end, span)?;
-            let width = self.elementwise(BinaryFn::Sub, &end, &t, Kind::Real, span)?;
-            let h = self.elementwise(
-                BinaryFn::Div,
-                &width,
-                &Tensor::real(steps as f64),
-                Kind::Real,
-                span,
-            )?;
-            for k in 0..steps {
-                self.step(span)?;
-                let offset =
-                    self.elementwise(BinaryFn::Mul, &h, &Tensor::real(k as f64), Kind::Real, span)?;
-                let now = self.elementwise(BinaryFn::Add, &t, &offset, Kind::Real, span)?;
-                y = if b == Builtin::OdeRk4 {
-                    self.rk4_step(&f, &now, &y, &h, span)?
-                } else {
-                    self.euler_step(&f, &now, &y, &h, span)?
-                };
-            }
-            t = end;
-            rows.push(Value::Num(y.clone()));
-        }
-        self.array_of(rows, span)
-    }
-
-    fn slope(&mut self, f: &Value, t: &Tensor, y: &Tensor, span: Span) -> Result<Tensor> {
-        let v = self.call(f, vec![Value::Num(t.clone()), Value::Num(y.clone())], span)?;
-        self.number(&v, span)
-    }
-
-    /// y + c·h·k.
-    fn along_slope(
-        &mut self,
-        y: &Tensor,
-        h: &Tensor,
-        c: f64,
-        k: &Tensor,
-        span: Span,
-    ) -> Result<Tensor> {
-        let ch = self.elementwise(BinaryFn::Mul, h, &Tensor::real(c), Kind::Real, span)?;
-        let step = self.elementwise(BinaryFn::Mul, &ch, k, Kind::Real, span)?;
-        self.elementwise(BinaryFn::Add, y, &step, Kind::Real, span)
-    }
-
-    fn euler_step(
-        &mut self,
-        f: &Value,
-        t: &Tensor,
-        y: &Tensor,
-        h: &Tensor,
-        span: Span,
-    ) -> Result<Tensor> {
-        let k = self.slope(f, t, y, span)?;
-        self.along_slope(y, h, 1.0, &k, span)
-    }
-
-    fn rk4_step(
-        &mut self,
-        f: &Value,
-        t: &Tensor,
-        y: &Tensor,
-        h: &Tensor,
-        span: Span,
-    ) -> Result<Tensor> {
-        let half = self.along_slope(t, h, 0.5, &Tensor::real(1.0), span)?;
-        let end = self.along_slope(t, h, 1.0, &Tensor::real(1.0), span)?;
-        let k1 = self.slope(f, t, y, span)?;
-        let y2 = self.along_slope(y, h, 0.5, &k1, span)?;
-        let k2 = self.slope(f, &half, &y2, span)?;
-        let y3 = self.along_slope(y, h, 0.5, &k2, span)?;
-        let k3 = self.slope(f, &half, &y3, span)?;
-        let y4 = self.along_slope(y, h, 1.0, &k3, span)?;
-        let k4 = self.slope(f, &end, &y4, span)?;
-        let mut next = y.clone();
-        for (c, k) in [
-            (1.0 / 6.0, &k1),
-            (1.0 / 3.0, &k2),
-            (1.0 / 3.0, &k3),
-            (1.0 / 6.0, &k4),
-        ] {
-            next = self.along_slope(&next, h, c, k, span)?;
-        }
-        Ok(next)
+        self.law_fn(f, &d, &x, args.span).map(Value::Num)
     }
 }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use super::combine::Wrap;
 use super::error::{Result, TraceError};
-use super::expression::not_yet;
 use super::graph::{NoiseSite, TermKind};
 use super::machine::{Machine, Mode};
 use super::value::{DistKind, DistValue, Kind, Payload, Tensor, Value};
@@ -34,24 +34,23 @@ impl Machine<'_> {
     /// A distribution of given arguments.
     pub(super) fn make(&mut self, which: DistRef, args: Vec<Given>, span: Span) -> Result<Value> {
         for (i, a) in args.iter().enumerate() {
-            match a {
-                Some((Value::Bottom, _)) => return Ok(Value::Bottom),
-                Some((Value::Choice(choice), at)) => {
-                    let (c, x, y) = (**choice).clone();
-                    let with = |v: Value| {
-                        let mut args = args.clone();
-                        args[i] = Some((v, *at));
-                        args
-                    };
-                    let (first, second) = (with(x), with(y));
-                    return self.both(
-                        c,
-                        span,
-                        |m| m.make(which, first, span),
-                        |m| m.make(which, second, span),
-                    );
-                }
-                _ => {}
+            let Some((v, at)) = a else { continue };
+            if matches!(v, Value::Bottom) {
+                return Ok(Value::Bottom);
+            }
+            if let Some((c, x, y)) = self.opened(v, *at)? {
+                let with = |v: Value| {
+                    let mut args = args.clone();
+                    args[i] = Some((v, *at));
+                    args
+                };
+                let (first, second) = (with(x), with(y));
+                return self.both(
+                    c,
+                    span,
+                    |m| m.make(which, first, span),
+                    |m| m.make(which, second, span),
+                );
             }
         }
         let kind = match which {
@@ -66,26 +65,19 @@ impl Machine<'_> {
                 args: args.into_iter().flatten().map(|(v, _)| v).collect(),
             },
             DistRef::Iid => return self.iid_of(args, span),
-            DistRef::Truncate => {
-                self.wrapped(args, span, |law| Law::Truncated(Arc::new(law)), "truncate")?
-            }
-            DistRef::Censor => {
-                self.wrapped(args, span, |law| Law::Censored(Arc::new(law)), "censor")?
-            }
-            DistRef::ZeroInflated => {
+            DistRef::Truncate | DistRef::Censor | DistRef::ZeroInflated => {
+                let wrap = Wrap::of(which).expect("matched just now");
                 let mut args = args;
-                args.swap(0, 1);
-                self.wrapped(
-                    args,
-                    span,
-                    |law| Law::ZeroInflated(Arc::new(law)),
-                    "zero_inflated",
-                )?
+                if wrap == Wrap::ZeroInflate {
+                    // `zero_inflated(p, D)` has its distribution last.
+                    args.swap(0, 1);
+                }
+                self.wrapped(wrap, args, span)?
             }
             DistRef::Mixture => self.mixture(args, span)?,
-            DistRef::Transform => return Err(not_yet("`transform`", span)),
-            DistRef::Ordered => return Err(not_yet("`Ordered`", span)),
-            DistRef::OrderedOf => return Err(not_yet("`ordered_of`", span)),
+            DistRef::Transform => self.transform(args, span)?,
+            DistRef::Ordered => self.ordered(args, span)?,
+            DistRef::OrderedOf => self.ordered_of(args, span)?,
         };
         Ok(Value::Dist(Arc::new(DistValue { kind, span })))
     }
@@ -178,7 +170,7 @@ impl Machine<'_> {
         Ok(())
     }
 
-    fn array_dist(
+    pub(super) fn array_dist(
         &mut self,
         d: &'static dyn Multivariate,
         args: Vec<Given>,
@@ -309,20 +301,18 @@ impl Machine<'_> {
         let mut sizes = Vec::new();
         for (v, at) in args {
             let n = self.int_value(&v, at)?;
-            match n.known_int() {
-                Some(n) if n >= 0 => sizes.push(n as usize),
-                Some(n) => {
-                    return Err(TraceError::model(
-                        "odp::trace::negative_size",
-                        format!("a size cannot be {n}"),
-                        at,
-                        "negative",
-                    ));
-                }
-                None => return Err(not_yet("`iid` with a size that depends on chance", at)),
+            if let Some(n) = n.known_int().filter(|n| *n < 0) {
+                let error = TraceError::model(
+                    "odp::trace::negative_size",
+                    format!("a size cannot be {n}"),
+                    at,
+                    "negative",
+                );
+                return self.fault(error);
             }
+            sizes.push(n);
         }
-        let Value::Dist(d) = base else {
+        let Value::Dist(mut d) = base else {
             return Err(TraceError::model(
                 "odp::trace::not_a_distribution",
                 "`iid` repeats a distribution",
@@ -330,11 +320,47 @@ impl Machine<'_> {
                 format!("this is {}", base.describe()),
             ));
         };
-        Ok(Value::Dist(Arc::new(self.iid(&d, &sizes, span))))
+        // From the last size to the first, runs of known ones at once.
+        let mut known = Vec::new();
+        for n in sizes.into_iter().rev() {
+            match n.known_int() {
+                Some(n) => known.insert(0, n as usize),
+                None => {
+                    d = Arc::new(self.iid(&d, &std::mem::take(&mut known), span));
+                    d = Arc::new(DistValue {
+                        span: d.span,
+                        kind: DistKind::Ragged { base: d, length: n },
+                    });
+                }
+            }
+        }
+        if known.is_empty() {
+            return Ok(Value::Dist(d));
+        }
+        let span = d.span;
+        let kind = DistKind::Iid {
+            base: d,
+            sizes: known,
+        };
+        Ok(Value::Dist(Arc::new(DistValue { kind, span })))
+    }
+
+    /// Copies as one wider distribution, where there is one.
+    pub(super) fn flat(&mut self, d: &Arc<DistValue>, span: Span) -> Arc<DistValue> {
+        match &d.kind {
+            DistKind::Iid { base, sizes } => {
+                let base = self.flat(base, span);
+                Arc::new(self.iid(&base, sizes, span))
+            }
+            _ => d.clone(),
+        }
     }
 
     /// Independent copies of a distribution, along new first axes.
     pub(super) fn iid(&mut self, d: &Arc<DistValue>, sizes: &[usize], span: Span) -> DistValue {
+        if sizes.is_empty() {
+            return (**d).clone();
+        }
         let grown = |shape: &Shape| Shape(sizes.iter().chain(shape.dims()).copied().collect());
         let kind = match &d.kind {
             DistKind::Scalar { law, params, shape } => DistKind::Scalar {
@@ -381,62 +407,6 @@ impl Machine<'_> {
             },
         };
         DistValue { kind, span: d.span }
-    }
-
-    /// A combinator over laws of numbers: `(D, extra parameters…)`.
-    fn wrapped(
-        &mut self,
-        args: Vec<Given>,
-        span: Span,
-        wrap: impl Fn(Law) -> Law,
-        name: &str,
-    ) -> Result<DistKind> {
-        let mut args = args.into_iter();
-        let Some(Some((base, at))) = args.next() else {
-            return Err(missing_argument(name, "D", span));
-        };
-        let Value::Dist(d) = &base else {
-            return Err(TraceError::model(
-                "odp::trace::not_a_distribution",
-                format!("`{name}` takes a distribution"),
-                at,
-                format!("this is {}", base.describe()),
-            ));
-        };
-        let DistKind::Scalar { law, params, shape } = &d.kind else {
-            return Err(not_yet(
-                &format!("`{name}` of a distribution that is not over numbers"),
-                at,
-            ));
-        };
-        let mut params = params.clone();
-        let mut shape = shape.clone();
-        let defaults = if name == "zero_inflated" {
-            vec![f64::NAN]
-        } else {
-            vec![f64::NEG_INFINITY, f64::INFINITY]
-        };
-        for default in defaults {
-            let (t, at) = match args.next().flatten() {
-                Some((v, at)) => (self.number(&v, at)?, at),
-                None if default.is_nan() => return Err(missing_argument(name, "p", span)),
-                None => (Tensor::real(default), span),
-            };
-            shape = shape.broadcast(&t.shape).ok_or_else(|| {
-                TraceError::model(
-                    "odp::trace::shape_mismatch",
-                    "the bound does not fit the distribution",
-                    at,
-                    format!("this is {}", t.shape),
-                )
-            })?;
-            params.push(t);
-        }
-        Ok(DistKind::Scalar {
-            law: wrap(law.clone()),
-            params,
-            shape,
-        })
     }
 
     fn mixture(&mut self, args: Vec<Given>, span: Span) -> Result<DistKind> {
@@ -529,6 +499,7 @@ impl Machine<'_> {
         name: &str,
         span: Span,
     ) -> Result<Value> {
+        let d = &self.flat(d, span);
         match &d.kind {
             DistKind::Scalar { law, params, shape } => self
                 .draw_scalar(law, params, shape, addresses, name, span)
@@ -544,7 +515,7 @@ impl Machine<'_> {
                 let law = self.array_law(*dist, shapes, batch, event, *noise);
                 let mut noise_shape = batch.dims().to_vec();
                 noise_shape.push(law.noise);
-                let z = self.noise(addresses, Shape(noise_shape), span)?;
+                let z = self.noise(addresses, *dist, Shape(noise_shape), span)?;
                 let value_shape = Shape(batch.dims().iter().chain(event.dims()).copied().collect());
                 let kind = value_kind(dist.kind());
                 let discrete = dist.kind() != ValueKind::Real && event.rank() == 0;
@@ -567,18 +538,47 @@ impl Machine<'_> {
             } => self.draw_mixture(weights, parts, shape, addresses, name, span),
             DistKind::Iid { base, sizes } => {
                 let n: usize = sizes.iter().product();
+                let own = if addresses.len() == n {
+                    addresses.to_vec()
+                } else {
+                    grid(addresses, sizes)
+                };
                 let mut values = Vec::with_capacity(n);
-                for i in 0..n {
-                    let address = if addresses.len() == n {
-                        addresses[i]
-                    } else {
-                        child(addresses[0], i as u64)
-                    };
-                    values.push(self.draw(base, &[address], &format!("{name}[{i}]"), span)?);
+                for (i, a) in own.into_iter().enumerate() {
+                    let a = self.element_addresses(base, &[a], 0);
+                    values.push(self.draw(base, &a, &format!("{name}[{i}]"), span)?);
                 }
                 let flat = self.array_of(values, span)?;
                 self.unflatten(flat, sizes)
             }
+            DistKind::Ragged { base, length } => {
+                let (base, length) = (base.clone(), length.clone());
+                let n = self.random_size(&length, span)?;
+                let before = self.mask;
+                let mut items = Vec::with_capacity(n);
+                for i in 0..n {
+                    if !self.enter_place(&length, i, before, span)? {
+                        break;
+                    }
+                    let a = self.element_addresses(&base, &[child(addresses[0], i as u64)], 0);
+                    let x = self.draw(&base, &a, &format!("{name}[{i}]"), span);
+                    self.mask = before;
+                    items.push(x?);
+                }
+                Ok(self.ragged(items, length))
+            }
+            DistKind::Transform { base, f } => {
+                let (base, f) = (base.clone(), f.clone());
+                let addresses = self.element_addresses(&base, addresses, 0);
+                let x = self.draw(&base, &addresses, name, span)?;
+                self.call(&f, vec![x], span)
+            }
+            DistKind::Ordered { law, params, n } => self
+                .draw_ordered(law, params, *n, addresses, name, span)
+                .map(Value::Num),
+            DistKind::OrderedOf { parts } => self
+                .draw_ordered_of(parts, addresses, name, span)
+                .map(Value::Num),
             DistKind::User { id, args } => {
                 let function = self.model.distributions[*id].sample;
                 self.address
@@ -633,7 +633,7 @@ impl Machine<'_> {
         if law.base().name() == "Delta" && matches!(law, Law::Plain(_)) {
             return Ok(self.spread(&params[0], shape, span));
         }
-        let z = self.noise(addresses, shape.clone(), span)?;
+        let z = self.noise(addresses, law, shape.clone(), span)?;
         let params: Vec<Tensor> = params
             .iter()
             .map(|p| self.broadcast(p, shape, span))
@@ -691,6 +691,12 @@ impl Machine<'_> {
         let mut args: Vec<&Tensor> = params.iter().collect();
         args.push(&z.value);
         let x = self.emit(op, &args, shape, kind, span);
+        self.note(&z, &x, discrete, name, span);
+        Ok(x)
+    }
+
+    /// Keeps where a draw's noise stands and which node has its value.
+    pub(super) fn note(&mut self, z: &Noise, x: &Tensor, discrete: bool, name: &str, span: Span) {
         if let (Payload::Node(value), Some(first)) =
             (&x.payload, z.coordinates.first().copied().flatten())
             && self.is_tracing()
@@ -713,13 +719,38 @@ impl Machine<'_> {
                 span,
             });
         }
-        Ok(x)
     }
 
-    /// The noise of a draw: `shape.len()` coordinates, as many for each address.
-    fn noise(&mut self, addresses: &[u128], shape: Shape, span: Span) -> Result<Noise> {
+    /// The addresses of the elements of a draw. The first `outer` axes have theirs already.
+    pub(super) fn element_addresses(
+        &self,
+        d: &DistValue,
+        addresses: &[u128],
+        outer: usize,
+    ) -> Vec<u128> {
+        let sizes = copies(d);
+        grid(addresses, &sizes[outer.min(sizes.len())..])
+    }
+
+    /// The noise of a draw: `shape.len()` coordinates, as many for each address. `law` keeps the noise of different
+    /// laws apart that one statement draws from in different executions.
+    pub(super) fn noise(
+        &mut self,
+        addresses: &[u128],
+        law: &dyn Describe,
+        shape: Shape,
+        span: Span,
+    ) -> Result<Noise> {
         let n = shape.len();
         let each = n / addresses.len().max(1);
+        let key = super::expression::fnv(law.name()) ^ each as u64;
+        let mut addresses: Vec<u128> = addresses.iter().map(|a| child(*a, key)).collect();
+        // A discrete coordinate has one value node; a second draw at its address has coordinates of its own.
+        let taken = |a: &u128| self.graph.layout.contains_key(a);
+        if law.is_discrete() && self.is_tracing() && addresses.iter().any(taken) {
+            let salt = self.graph.dim as u64;
+            addresses.iter_mut().for_each(|a| *a = child(*a, salt));
+        }
         if let Mode::Run(run) = &self.mode {
             let mut values = vec![0.0; n];
             let mut coordinates = vec![None; n];
@@ -739,13 +770,41 @@ impl Machine<'_> {
                 coordinates,
             });
         }
-        let known = addresses
-            .first()
-            .and_then(|a| self.graph.layout.get(a))
-            .copied();
-        let first = known.map_or(self.graph.dim, |(first, _)| first);
-        if known.is_none() {
-            if self.graph.dim + n > self.limits.max_noise {
+        let firsts = self.places_of(&addresses, each, span)?;
+        let coordinates: Vec<usize> = firsts.iter().flat_map(|&f| f..f + each).collect();
+        let in_order = coordinates.windows(2).all(|w| w[1] == w[0] + 1);
+        let value = if in_order {
+            let id = self.graph.noise(
+                coordinates.first().copied().unwrap_or(0),
+                shape.clone(),
+                span,
+            );
+            Tensor::node(id, shape, Kind::Real)
+        } else {
+            let pieces: Vec<Tensor> = firsts
+                .iter()
+                .map(|&first| {
+                    let id = self.graph.noise(first, Shape::vector(each), span);
+                    Tensor::node(id, Shape::vector(each), Kind::Real)
+                })
+                .collect();
+            self.pack(&pieces, shape, Kind::Real, span)
+        };
+        Ok(Noise {
+            value,
+            coordinates: coordinates.into_iter().map(Some).collect(),
+        })
+    }
+
+    /// First coordinate of each address; those that are new get the next ones.
+    fn places_of(&mut self, addresses: &[u128], each: usize, span: Span) -> Result<Vec<usize>> {
+        let mut firsts = Vec::with_capacity(addresses.len());
+        for a in addresses {
+            if let Some(&(first, _)) = self.graph.layout.get(a) {
+                firsts.push(first);
+                continue;
+            }
+            if self.graph.dim + each > self.limits.max_noise {
                 return Err(TraceError::limit(
                     "odp::limit::noise",
                     format!(
@@ -757,17 +816,11 @@ impl Machine<'_> {
                 )
                 .help("raise the limit with --max-noise"));
             }
-            self.graph.dim += n;
-            for (i, a) in addresses.iter().enumerate() {
-                self.graph.layout.insert(*a, (first + i * each, each));
-            }
+            firsts.push(self.graph.dim);
+            self.graph.layout.insert(*a, (self.graph.dim, each));
+            self.graph.dim += each;
         }
-        let id = self.graph.noise(first, shape.clone(), span);
-        let coordinates = (first..first + n).map(Some).collect();
-        Ok(Noise {
-            value: Tensor::node(id, shape, Kind::Real),
-            coordinates,
-        })
+        Ok(firsts)
     }
 
     fn draw_mixture(
@@ -842,13 +895,20 @@ impl Machine<'_> {
         span: Span,
     ) -> Result<Value> {
         if !k.is_scalar() {
-            return Err(not_yet("an array of mixtures of arrays", span));
+            let mut values = Vec::with_capacity(k.shape.len());
+            for (e, address) in addresses.iter().enumerate() {
+                let one = self.pick(k, vec![e as u32], Shape::scalar(), span);
+                values.push(self.draw_parts(&one, parts, &[*address], name, span)?);
+            }
+            let sizes = k.shape.dims().to_vec();
+            let flat = self.array_of(values, span)?;
+            return self.unflatten(flat, &sizes);
         }
         let mut result = Value::Bottom;
         for (j, part) in parts.iter().enumerate() {
             let here =
                 self.elementwise(BinaryFn::Eq, k, &Tensor::int(j as i64), Kind::Bool, span)?;
-            let address = [child(addresses[0], 2 + j as u64)];
+            let address = self.element_addresses(part, &[child(addresses[0], 2 + j as u64)], 0);
             match here.payload {
                 Payload::Node(c) => {
                     let before = self.mask;
@@ -876,6 +936,7 @@ impl Machine<'_> {
         each: bool,
         span: Span,
     ) -> Result<Tensor> {
+        let d = &self.flat(d, span);
         match &d.kind {
             DistKind::Scalar { law, params, shape } => {
                 let x = self.number(x, span)?;
@@ -957,6 +1018,21 @@ impl Machine<'_> {
                 shape,
             } => self.log_prob_mixture(weights, parts, shape, x, each, span),
             DistKind::Iid { base, sizes } => self.log_prob_iid(base, sizes, x, each, d.span, span),
+            DistKind::Ragged { base, length } => {
+                self.log_prob_ragged(base, length, x, each, d.span, span)
+            }
+            DistKind::Transform { base, f } => {
+                let (base, f, y) = (base.clone(), f.clone(), self.number(x, span)?);
+                self.log_prob_transform(&base, &f, &y, each, span)
+            }
+            DistKind::Ordered { law, params, n } => {
+                let x = self.number(x, span)?;
+                self.log_prob_ordered(law, params, *n, &x, span)
+            }
+            DistKind::OrderedOf { parts } => {
+                let x = self.number(x, span)?;
+                self.log_prob_ordered_of(parts, &x, span)
+            }
             DistKind::User { id, args } => {
                 let user = &self.model.distributions[*id];
                 let Some(function) = user.log_prob else {
@@ -1009,7 +1085,8 @@ impl Machine<'_> {
         let k = parts.len();
         let mut scores = Vec::with_capacity(k);
         for (j, part) in parts.iter().enumerate() {
-            let score = self.log_prob(part, x, true, span)?;
+            let joint = matches!(part.kind, DistKind::Iid { .. } | DistKind::Transform { .. });
+            let score = self.log_prob(part, x, !joint, span)?;
             let rows = weights.shape.len() / k;
             let outer = Shape(weights.shape.dims()[..weights.shape.rank() - 1].to_vec());
             let w = self.pick(
@@ -1050,6 +1127,39 @@ impl Machine<'_> {
         } else {
             self.reduce_all(ReduceFn::Sum, &apart, Kind::Real, span)
         })
+    }
+
+    /// Copies whose number depends on chance; executions with another number than x has are at fault.
+    fn log_prob_ragged(
+        &mut self,
+        base: &Arc<DistValue>,
+        length: &Tensor,
+        x: &Value,
+        each: bool,
+        dist_span: Span,
+        span: Span,
+    ) -> Result<Tensor> {
+        let walk = self.walk_of(x, span)?;
+        let n = walk
+            .length
+            .clone()
+            .unwrap_or(Tensor::int(walk.items.len() as i64));
+        let other = self.elementwise(BinaryFn::Ne, &n, length, Kind::Bool, span)?;
+        if let Payload::Node(id) = other.payload {
+            self.fault_where(id, "another number of values than of draws".into(), span);
+        }
+        if walk.length.is_none() {
+            return self.log_prob_iid(base, &[walk.items.len()], x, each, dist_span, span);
+        }
+        let base = base.clone();
+        let scores = self.each_item(walk, span, |m, item| {
+            m.log_prob(&base, &item, false, span).map(Value::Num)
+        })?;
+        let Value::Ragged(scores) = scores else {
+            unreachable!("a walk of random length gives an array of random length")
+        };
+        let total = self.reduced_ragged(ReduceFn::Sum, &scores, span)?;
+        Ok(total.expect("scores are numbers"))
     }
 
     fn log_prob_iid(
@@ -1105,9 +1215,28 @@ fn inside(domain: Domain, x: f64) -> bool {
 }
 
 /// Noise of a draw: its numbers, and the coordinates where they stand.
-struct Noise {
-    value: Tensor,
+pub(super) struct Noise {
+    pub value: Tensor,
     coordinates: Vec<Option<usize>>,
+}
+
+/// The axes along which a distribution is an array of independent ones.
+pub(super) fn copies(d: &DistValue) -> Vec<usize> {
+    match &d.kind {
+        DistKind::Scalar { shape, .. } | DistKind::Mixture { shape, .. } => shape.dims().to_vec(),
+        DistKind::Array { batch, .. } => batch.dims().to_vec(),
+        DistKind::Iid { base, sizes } => [&sizes[..], &copies(base)[..]].concat(),
+        _ => Vec::new(),
+    }
+}
+
+/// The addresses of the elements of an array at each of some addresses, axis by axis.
+pub(super) fn grid(addresses: &[u128], sizes: &[usize]) -> Vec<u128> {
+    sizes.iter().fold(addresses.to_vec(), |all, &n| {
+        all.iter()
+            .flat_map(|a| (0..n).map(move |i| child(*a, i as u64)))
+            .collect()
+    })
 }
 
 /// The address of a part of a draw.
@@ -1125,7 +1254,7 @@ pub(super) fn value_kind(kind: ValueKind) -> Kind {
     }
 }
 
-fn missing_argument(dist: &str, name: &str, span: Span) -> TraceError {
+pub(super) fn missing_argument(dist: &str, name: &str, span: Span) -> TraceError {
     TraceError::model(
         "odp::trace::missing_argument",
         format!("{dist} needs `{name}`"),

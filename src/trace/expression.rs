@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::error::{Result, TraceError};
-use super::machine::{Frame, Machine};
+use super::machine::Machine;
 use super::value::{FnValue, Kind, Payload, Tensor, Value};
 use crate::base::{Shape, Span};
 use crate::ir::{
-    Axis, BinaryFn, BinaryOp, Expr, ExprKind, FnId, Op, Pattern, ReduceFn, UnaryFn, UnaryOp,
+    Axis, BinaryFn, BinaryOp, Expr, ExprKind, Op, Pattern, ReduceFn, UnaryFn, UnaryOp,
 };
 
 impl Machine<'_> {
@@ -102,269 +102,13 @@ impl Machine<'_> {
         exprs.iter().map(|e| self.eval(e)).collect()
     }
 
-    fn closure(&mut self, id: FnId, span: Span) -> Result<Value> {
-        let model = self.model;
-        let mut captured = Vec::with_capacity(model.functions[id].captures.len());
-        for (from, slot) in &model.functions[id].captures {
-            captured.push((*slot, self.get(*from, span)?));
-        }
-        let closure = Value::Fn(Arc::new(FnValue::Closure { id, captured }));
-        if !model.functions[id].memo {
-            return Ok(closure);
-        }
-        // A `memo fn` has one table however often its name is used.
-        while self.memo.len() <= id {
-            self.memo.push(Default::default());
-        }
-        Ok(Value::Fn(Arc::new(FnValue::Memo {
-            inner: closure,
-            table: id,
-        })))
-    }
-
-    // ---- calls ----
-
-    /// Calls a function value.
-    pub(super) fn call(&mut self, f: &Value, args: Vec<Value>, span: Span) -> Result<Value> {
-        if args.iter().any(|a| matches!(a, Value::Bottom)) {
-            return Ok(Value::Bottom);
-        }
-        match f {
-            Value::Fn(f) => match &**f {
-                FnValue::Builtin(b) => self.call_builtin(*b, args, Vec::new(), span),
-                FnValue::Memo { inner, table } => {
-                    self.call_memo(&inner.clone(), *table, args, span)
-                }
-                FnValue::Closure { id, captured } => {
-                    self.call_closure(f, *id, captured, args, span)
-                }
-            },
-            Value::Bottom => Ok(Value::Bottom),
-            Value::Choice(choice) => {
-                let (c, a, b) = (**choice).clone();
-                self.both(
-                    c,
-                    span,
-                    |m| m.call(&a, args.clone(), span),
-                    |m| m.call(&b, args.clone(), span),
-                )
-            }
-            other => Err(TraceError::model(
-                "odp::trace::not_a_function",
-                "only functions can be called",
-                span,
-                format!("this is {}", other.describe()),
-            )),
-        }
-    }
-
-    /// The value of the first where the node is true, of the second elsewhere, each under its mask.
-    pub(super) fn both(
-        &mut self,
-        c: super::graph::NodeId,
-        span: Span,
-        first: impl FnOnce(&mut Self) -> Result<Value>,
-        second: impl FnOnce(&mut Self) -> Result<Value>,
-    ) -> Result<Value> {
-        let before = self.mask;
-        self.mask = Some(self.and_mask(before, c, span));
-        let a = first(self)?;
-        let not = self.not_mask(c, span);
-        self.mask = Some(self.and_mask(before, not, span));
-        let b = second(self)?;
-        self.mask = before;
-        self.merge(c, a, b, span)
-    }
-
-    fn call_closure(
-        &mut self,
-        f: &Arc<FnValue>,
-        id: FnId,
-        captured: &[(u32, Value)],
-        args: Vec<Value>,
-        span: Span,
-    ) -> Result<Value> {
-        self.step(span)?;
-        let function = &self.model.functions[id];
-        if args.len() != function.params.len() {
-            let message = format!(
-                "`{}` takes {} arguments, here are {}",
-                function.name,
-                function.params.len(),
-                args.len()
-            );
-            return Err(TraceError::model(
-                "odp::trace::arity",
-                message,
-                span,
-                "called here",
-            ));
-        }
-        if self.frames.len() > self.limits.max_depth {
-            return Err(self.too_deep(id, span));
-        }
-        if self.unrolled_out(id, span) {
-            return Ok(Value::Bottom);
-        }
-        let mask = self.mask;
-        let mut slots = vec![None; function.n_locals.max(args.len())];
-        for (slot, value) in captured {
-            slots[*slot as usize] = Some(value.clone());
-        }
-        let masks = vec![mask; slots.len()];
-        self.frames.push(Frame {
-            slots,
-            masks,
-            returned: None,
-            function: Some(f.clone()),
-        });
-        self.active.entry(id).or_default().push(mask);
-        self.address.push(u64::from(span.start) << 16 ^ id as u64);
-        let departed = std::mem::take(&mut self.departed);
-        let returns = std::mem::take(&mut self.returns);
-        let loops = std::mem::take(&mut self.loop_departures);
-        let result = self.body(id, args, span);
-        self.departed = departed;
-        self.returns = returns;
-        self.loop_departures = loops;
-        self.address.pop();
-        self.active.get_mut(&id).expect("entered above").pop();
-        self.frames.pop();
-        self.mask = mask;
-        result
-    }
-
-    fn body(&mut self, id: FnId, args: Vec<Value>, span: Span) -> Result<Value> {
-        let model = self.model;
-        let function = &model.functions[id];
-        for (param, value) in function.params.iter().zip(args) {
-            let value = self.annotated(value, param, span)?;
-            self.bind_pattern(&param.pattern, value, span)?;
-        }
-        let (_, value) = self.block(&function.body)?;
-        let returned = self
-            .frames
-            .last_mut()
-            .expect("the call's frame")
-            .returned
-            .take();
-        match (returned, value, self.mask) {
-            (None, value, _) => Ok(value),
-            (Some(returned), Value::Bottom, _) => Ok(returned),
-            (Some(returned), value, Some(rest)) => self.merge(rest, value, returned, span),
-            (Some(_), value, None) => Ok(value),
-        }
-    }
-
-    /// An int passed where `real` is annotated becomes one.
-    fn annotated(&mut self, value: Value, param: &crate::ir::Param, span: Span) -> Result<Value> {
-        match (&param.ty, value) {
-            (Some(crate::ir::Type::Real), Value::Num(t)) if t.kind == Kind::Int => {
-                Ok(Value::Num(self.as_reals(t, span)))
-            }
-            (_, v) => Ok(v),
-        }
-    }
-
-    /// Whether a recursion that depends on chance has used up its bound; its executions overflow then.
-    fn unrolled_out(&mut self, id: FnId, span: Span) -> bool {
-        let Some(mask) = self.mask else { return false };
-        let Some(running) = self.active.get(&id) else {
-            return false;
-        };
-        let by_chance = running.windows(2).filter(|w| w[0] != w[1]).count()
-            + usize::from(running.last() != Some(&self.mask) && !running.is_empty());
-        if by_chance <= self.limits.unroll {
-            return false;
-        }
-        self.overflow(mask, span);
-        true
-    }
-
-    fn too_deep(&self, id: FnId, span: Span) -> TraceError {
-        let function = &self.model.functions[id];
-        TraceError::limit(
-            "odp::limit::depth",
-            format!(
-                "`{}` is called more than {} deep",
-                function.name, self.limits.max_depth
-            ),
-            span,
-            "the call that goes too deep",
-        )
-        .label(function.span, "this function")
-        .help("does this recursion end? raise the limit with --max-depth if it does")
-    }
-
-    /// A memoised function: its random choices belong to its arguments.
-    fn call_memo(
-        &mut self,
-        inner: &Value,
-        table: usize,
-        args: Vec<Value>,
-        span: Span,
-    ) -> Result<Value> {
-        let key = self.memo_key(&args, span)?;
-        let known = self.memo[table].get(&key).cloned();
-        let mask = self.mask;
-        let (seen, old) = match known {
-            Some((seen, value)) if seen.is_none() || seen == mask => return Ok(value),
-            Some((seen, value)) => (seen, Some(value)),
-            None => (None, None),
-        };
-        // Executions that came by earlier have their value; the others draw it now, from the same address.
-        let fresh = match seen {
-            Some(seen) => {
-                let not = self.not_mask(seen, span);
-                Some(self.and_mask(mask, not, span))
-            }
-            None => mask,
-        };
-        self.mask = fresh;
-        self.address.push_absolute(&[table as u64, fnv(&key)]);
-        let value = self.call(inner, args, span)?;
-        self.address.pop();
-        self.mask = mask;
-        let value = match (seen, old) {
-            (Some(seen), Some(old)) => self.merge(seen, old, value, span)?,
-            _ => value,
-        };
-        let covered = if seen.is_some() {
-            self.or_mask(seen, mask, span)
-        } else {
-            mask
-        };
-        self.memo[table].insert(key, (covered, value.clone()));
-        Ok(value)
-    }
-
-    fn memo_key(&self, args: &[Value], span: Span) -> Result<String> {
-        let mut key = String::new();
-        for a in args {
-            match a {
-                Value::Num(t) if t.kind != Kind::Real && t.known().is_some() => {
-                    key.push_str(&format!("{:?};", t.known().expect("known")));
-                }
-                Value::Tuple(items) => key.push_str(&format!("({})", self.memo_key(items, span)?)),
-                other => {
-                    return Err(TraceError::model(
-                        "odp::trace::not_yet_memo_key",
-                        "the argument of a memoised function must be an int or a bool that does not depend on chance",
-                        span,
-                        format!("this is {}", other.describe()),
-                    )
-                    .help("an argument that depends on chance is parsed, but not executed yet"));
-                }
-            }
-        }
-        Ok(key)
-    }
-
     // ---- operators ----
 
     pub(super) fn unary_value(&mut self, op: UnaryOp, a: Value, span: Span) -> Result<Value> {
-        if let Value::Choice(choice) = &a {
-            let (c, x, y) = (**choice).clone();
+        if let Some(v) = self.place_by_place(&a, None, &mut |m, x, _| m.unary_value(op, x, span))? {
+            return Ok(v);
+        }
+        if let Some((c, x, y)) = self.opened(&a, span)? {
             return self.both(
                 c,
                 span,
@@ -398,32 +142,37 @@ impl Machine<'_> {
         b: Value,
         span: Span,
     ) -> Result<Value> {
-        match (&a, &b) {
-            (Value::Bottom, _) | (_, Value::Bottom) => return Ok(Value::Bottom),
-            (Value::Choice(choice), _) => {
-                let (c, x, y) = (**choice).clone();
-                let b2 = b.clone();
-                return self.both(
-                    c,
-                    span,
-                    |m| m.binary_values(op, x, b, span),
-                    |m| m.binary_values(op, y, b2, span),
-                );
+        if matches!(a, Value::Bottom) || matches!(b, Value::Bottom) {
+            return Ok(Value::Bottom);
+        }
+        if op != BinaryOp::MatMul {
+            let both = self.place_by_place(&a, Some(&b), &mut |m, x, y| {
+                m.binary_values(op, x, y.expect("two operands"), span)
+            })?;
+            if let Some(v) = both {
+                return Ok(v);
             }
-            (_, Value::Choice(choice)) => {
-                let (c, x, y) = (**choice).clone();
-                let a2 = a.clone();
-                return self.both(
-                    c,
-                    span,
-                    |m| m.binary_values(op, a, x, span),
-                    |m| m.binary_values(op, a2, y, span),
-                );
-            }
-            (Value::Str(x), Value::Str(y)) if matches!(op, BinaryOp::Eq | BinaryOp::Ne) => {
-                return Ok(Value::Num(Tensor::bool((x == y) == (op == BinaryOp::Eq))));
-            }
-            _ => {}
+        }
+        if let Some((c, x, y)) = self.opened(&a, span)? {
+            let b2 = b.clone();
+            return self.both(
+                c,
+                span,
+                |m| m.binary_values(op, x, b, span),
+                |m| m.binary_values(op, y, b2, span),
+            );
+        }
+        if let Some((c, x, y)) = self.opened(&b, span)? {
+            let a2 = a.clone();
+            return self.both(
+                c,
+                span,
+                |m| m.binary_values(op, a, x, span),
+                |m| m.binary_values(op, a2, y, span),
+            );
+        }
+        if let (Value::Str(x), Value::Str(y), BinaryOp::Eq | BinaryOp::Ne) = (&a, &b, op) {
+            return Ok(Value::Num(Tensor::bool((x == y) == (op == BinaryOp::Eq))));
         }
         let (x, y) = (self.number(&a, span)?, self.number(&b, span)?);
         self.binary_tensors(op, &x, &y, span)
@@ -546,27 +295,7 @@ impl Machine<'_> {
 
     fn range(&mut self, lo: &Expr, hi: &Expr, span: Span) -> Result<Value> {
         let (a, b) = (self.int_scalar(lo)?, self.int_scalar(hi)?);
-        match (a.known_int(), b.known_int()) {
-            (Some(a), Some(b)) => {
-                let n = usize::try_from(b.saturating_sub(a)).unwrap_or(0);
-                if n > 100_000_000 {
-                    return Err(TraceError::limit(
-                        "odp::limit::range",
-                        format!("a range of {n} elements"),
-                        span,
-                        "too long",
-                    ));
-                }
-                Ok(Value::Num(Tensor::ints(
-                    (a..b.max(a)).collect::<Vec<i64>>(),
-                    Shape::vector(n),
-                )))
-            }
-            _ => Err(not_yet(
-                "a range whose length depends on chance, outside of a `for`",
-                span,
-            )),
-        }
+        self.range_between(&a, &b, span)
     }
 
     /// Matrix product by NumPy's rule for one and two axes.
@@ -598,16 +327,11 @@ impl Machine<'_> {
         span: Span,
     ) -> Result<Value> {
         let iterable = self.eval(iter)?;
-        let items = self.parts_of(&iterable, iter.span)?;
-        let mut values = Vec::with_capacity(items.len());
-        for (i, item) in items.into_iter().enumerate() {
-            self.step(span)?;
-            self.address.push(i as u64 ^ (u64::from(span.start) << 32));
-            self.bind_pattern(pattern, item, iter.span)?;
-            values.push(self.eval(body)?);
-            self.address.pop();
-        }
-        self.array_of(values, span)
+        let walk = self.walk_of(&iterable, iter.span)?;
+        self.each_item(walk, span, |m, item| {
+            m.bind_pattern(pattern, item, iter.span)?;
+            m.eval(body)
+        })
     }
 
     // ---- views of values ----
@@ -651,9 +375,6 @@ impl Machine<'_> {
     }
 
     fn truths(&mut self, v: &Value, span: Span) -> Result<Tensor> {
-        if matches!(v, Value::Choice(_)) {
-            return Err(not_yet("a condition over values of different shapes", span));
-        }
         let t = self.number(v, span)?;
         if t.kind == Kind::Bool || matches!(v, Value::Bottom) {
             return Ok(t);
@@ -696,7 +417,13 @@ impl Machine<'_> {
                     .collect()
             }
             Value::Bottom => Ok(Vec::new()),
-            Value::Choice(_) => Err(not_yet("an array whose length depends on chance", span)),
+            Value::Choice(_) | Value::Ragged(_) => Err(TraceError::model(
+                "odp::trace::random_length",
+                "an array whose length depends on chance cannot be used here",
+                span,
+                "its length is known here only in each execution",
+            )
+            .help("walk over it with `for`, a comprehension, `map` or `fold`, or index it")),
             other => Err(TraceError::model(
                 "odp::trace::not_an_array",
                 "an array is needed here",

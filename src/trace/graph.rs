@@ -100,6 +100,9 @@ pub struct NoiseGraph {
     pub improper: bool,
 }
 
+/// Coordinates from here on are no program's.
+const STAND_IN: usize = 1 << 40;
+
 /// What makes two operations equal. Constants are compared by their bits.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Key(String, Vec<u32>, Vec<usize>);
@@ -189,6 +192,43 @@ impl NoiseGraph {
             self.known.insert(key, id);
         }
         id
+    }
+
+    /// The values of some nodes under given noise. `given` has the nodes that are known already, and gets all others.
+    pub fn evaluate(
+        &self,
+        roots: &[NodeId],
+        z: &dyn Fn(usize) -> f64,
+        given: &mut HashMap<NodeId, Arc<[f64]>>,
+    ) {
+        // Depth first, without recursion: a node is entered, then left when its operands are known.
+        let mut stack: Vec<(NodeId, bool)> = roots.iter().map(|&r| (r, false)).collect();
+        while let Some((id, entered)) = stack.pop() {
+            if given.contains_key(&id) {
+                continue;
+            }
+            let node = &self.nodes[id];
+            if !entered {
+                stack.push((id, true));
+                stack.extend(node.args.iter().map(|&a| (a, false)));
+                continue;
+            }
+            let value = match &node.op {
+                Op::Const(values) => values.clone(),
+                Op::Noise { first } => (*first..first + node.shape.len()).map(z).collect(),
+                op => {
+                    let args: Vec<&Arc<[f64]>> = node.args.iter().map(|a| &given[a]).collect();
+                    compute(op, &args, node.shape.len())
+                }
+            };
+            given.insert(id, value);
+        }
+    }
+
+    /// A node that stands for a value which is given later; no program's noise is at its coordinates.
+    pub fn stand_in(&mut self, shape: Shape, span: Span) -> NodeId {
+        let first = STAND_IN + self.len();
+        self.noise(first, shape, span)
     }
 
     /// Which nodes the given ones depend on, themselves included.

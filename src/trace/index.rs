@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use super::error::{Result, TraceError};
-use super::expression::not_yet;
 use super::machine::{Machine, cell_tensor};
-use super::value::{Cell, Kind, Payload, Tensor, Value};
+use super::value::{Cell, DistKind, DistValue, Kind, Payload, Tensor, Value};
 use crate::base::{Shape, Span};
 use crate::ir::{BinaryFn, BinaryOp, Expr, IndexArg, Op, Place, ReduceFn};
 
@@ -38,8 +37,15 @@ impl Machine<'_> {
             Value::List(items) => self.index_list(&items, args, span, of),
             Value::Bottom => Ok(Value::Bottom),
             Value::Dist(d) => self.index_dist(d, args, span),
-            Value::Choice(choice) => {
-                let (c, a, b) = (*choice).clone();
+            Value::Ragged(_) | Value::Choice(_) => {
+                if let Value::Ragged(r) = &v
+                    && let Some(one) = self.ragged_item(&r.clone(), args, span, of)?
+                {
+                    return Ok(one);
+                }
+                let Some((c, a, b)) = self.opened(&v, span)? else {
+                    unreachable!("these two can be opened")
+                };
                 self.both(
                     c,
                     span,
@@ -56,34 +62,219 @@ impl Machine<'_> {
         }
     }
 
-    /// One of an array of independent distributions.
-    fn index_dist(
+    /// One element of an array of random length; `None` where the first index is no single number.
+    fn ragged_item(
         &mut self,
-        d: Arc<super::value::DistValue>,
+        r: &super::value::Ragged,
         args: &[IndexArg],
         span: Span,
-    ) -> Result<Value> {
-        use super::value::{DistKind, DistValue};
-        let DistKind::Scalar { law, params, shape } = &d.kind else {
-            return Err(not_yet("indexing this distribution", span));
+        of: Span,
+    ) -> Result<Option<Value>> {
+        let (IndexArg::At(e), rest) = (&args[0], &args[1..]) else {
+            return Ok(None);
         };
-        let mut picked = Vec::with_capacity(params.len());
-        for p in params {
-            let p = self.spread(p, shape, span);
-            match self.index_tensor(p, args, span, d.span)? {
+        let i = match self.eval(e)? {
+            Value::Num(t) if t.is_scalar() && t.kind == Kind::Int => t,
+            _ => return Ok(None),
+        };
+        let below = self.elementwise(BinaryFn::Lt, &i, &Tensor::int(0), Kind::Bool, e.span)?;
+        let above = self.elementwise(BinaryFn::Ge, &i, &r.length, Kind::Bool, e.span)?;
+        let outside = self.elementwise(BinaryFn::Or, &below, &above, Kind::Bool, e.span)?;
+        if let Payload::Node(id) = outside.payload
+            && self.implied(id) != Some(false)
+        {
+            self.fault_where(id, "an index is outside of this array".into(), e.span);
+        }
+        let item = match i.known_int() {
+            Some(k) => match usize::try_from(k).ok().and_then(|k| r.items.get(k)) {
+                Some(item) => item.clone(),
+                None => Value::Bottom,
+            },
+            None => self.random_item(&r.items, &i, e.span)?,
+        };
+        if rest.is_empty() {
+            return Ok(Some(item));
+        }
+        self.index_value(item, rest, span, of).map(Some)
+    }
+
+    /// `x[lo..hi, …]` with bounds that depend on chance, along the first axis.
+    fn random_slice(
+        &mut self,
+        t: &Tensor,
+        (lo, hi): (Tensor, Tensor),
+        rest: &[IndexArg],
+        at: Span,
+        span: Span,
+    ) -> Result<Value> {
+        let n = t.shape.dims()[0];
+        let size = Tensor::int(n as i64);
+        let length = self.elementwise(BinaryFn::Sub, &hi, &lo, Kind::Int, at)?;
+        for (a, b) in [(&lo, &Tensor::int(0)), (&size, &hi), (&hi, &lo)] {
+            let outside = self.elementwise(BinaryFn::Lt, a, b, Kind::Bool, at)?;
+            if let Payload::Node(id) = outside.payload {
+                self.fault_where(id, format!("a slice is outside of 0..{n}").into(), at);
+            }
+        }
+        let before = self.mask;
+        let mut items = Vec::with_capacity(n);
+        for k in 0..n {
+            if !self.enter_place(&length, k, before, at)? {
+                break;
+            }
+            let place =
+                self.elementwise(BinaryFn::Add, &lo, &Tensor::int(k as i64), Kind::Int, at)?;
+            let row = self.pick_at(t, &[(place, at)], span)?;
+            let row = match rest {
+                [] => Ok(row),
+                rest => self.index_value(row, rest, span, at),
+            };
+            self.mask = before;
+            items.push(row?);
+        }
+        Ok(self.ragged(items, length))
+    }
+
+    /// The bounds of a first index that is a slice whose length depends on chance.
+    fn random_bounds(&mut self, a: &IndexArg, n: usize) -> Result<Option<(Tensor, Tensor, Span)>> {
+        let IndexArg::Slice { lo, hi, span } = a else {
+            return Ok(None);
+        };
+        let lo = match lo {
+            Some(e) => self.int_scalar(e)?,
+            None => Tensor::int(0),
+        };
+        let hi = match hi {
+            Some(e) => self.int_scalar(e)?,
+            None => Tensor::int(n as i64),
+        };
+        let known = lo.known_int().is_some() && hi.known_int().is_some();
+        Ok((!known).then_some((lo, hi, *span)))
+    }
+
+    /// `x[mask]` with a mask that depends on chance: as many elements as it has trues.
+    fn random_mask(&mut self, t: &Tensor, mask: &Tensor, span: Span) -> Result<Value> {
+        let n = mask.shape.len();
+        let axis = super::expression::axis_view(&mask.shape, 0);
+        let length = self.reduce_all(ReduceFn::Sum, mask, Kind::Int, span);
+        let ranks = self.emit(
+            Op::Scan(crate::ir::ScanFn::CumSum, axis),
+            &[mask],
+            mask.shape.clone(),
+            Kind::Int,
+            span,
+        );
+        let mut items = Vec::with_capacity(n);
+        for k in 0..n as i64 {
+            let ranked =
+                self.elementwise(BinaryFn::Eq, &ranks, &Tensor::int(k + 1), Kind::Bool, span)?;
+            let here = self.elementwise(BinaryFn::And, &ranked, mask, Kind::Bool, span)?;
+            let place = self.emit(
+                Op::Reduce(ReduceFn::ArgMax, axis),
+                &[&here],
+                Shape::scalar(),
+                Kind::Int,
+                span,
+            );
+            items.push(self.pick_at(t, &[(place, span)], span)?);
+        }
+        Ok(self.ragged(items, length))
+    }
+
+    /// One of an array of independent distributions.
+    fn index_dist(&mut self, d: Arc<DistValue>, args: &[IndexArg], span: Span) -> Result<Value> {
+        let d = self.flat(&d, span);
+        let outer = super::distribution::copies(&d);
+        if outer.len() < args.len() {
+            return Err(TraceError::model(
+                "odp::trace::too_many_indices",
+                format!(
+                    "{} indices for a distribution that is an array of {} axes",
+                    args.len(),
+                    outer.len()
+                ),
+                span,
+                "an element of a draw is `(sample D)[i]`",
+            )
+            .label(d.span, "this distribution"));
+        }
+        let outer = Shape(outer);
+        let kind = match &d.kind {
+            DistKind::Scalar { law, params, .. } => {
+                let Some((params, shape)) = self.index_all(params, &outer, args, span, d.span)?
+                else {
+                    return Ok(Value::Bottom);
+                };
+                DistKind::Scalar {
+                    law: law.clone(),
+                    params,
+                    shape,
+                }
+            }
+            DistKind::Array {
+                dist,
+                params,
+                shapes,
+                event,
+                noise,
+                ..
+            } => {
+                let params = self.spread_batch(params, shapes, &outer, span);
+                let mut picked = Vec::with_capacity(params.len());
+                let mut batch = Shape::scalar();
+                for (p, s) in params.into_iter().zip(shapes.iter()) {
+                    if p.shape.rank() == s.rank() {
+                        picked.push(p);
+                        continue;
+                    }
+                    let Value::Num(t) = self.index_tensor(p, args, span, d.span)? else {
+                        return Ok(Value::Bottom);
+                    };
+                    batch = Shape(t.shape.dims()[..t.shape.rank() - s.rank()].to_vec());
+                    picked.push(t);
+                }
+                DistKind::Array {
+                    dist: *dist,
+                    params: picked,
+                    shapes: shapes.clone(),
+                    batch,
+                    event: event.clone(),
+                    noise: *noise,
+                }
+            }
+            _ => {
+                return Err(TraceError::model(
+                    "odp::trace::not_indexable",
+                    "this distribution is no array of distributions over numbers",
+                    d.span,
+                    format!("this is {}", Value::Dist(d.clone()).describe()),
+                )
+                .help("index the draw: `(sample D)[i]`"));
+            }
+        };
+        let span = d.span;
+        Ok(Value::Dist(Arc::new(DistValue { kind, span })))
+    }
+
+    /// The same elements of several arrays, all seen with one shape.
+    fn index_all(
+        &mut self,
+        all: &[Tensor],
+        shape: &Shape,
+        args: &[IndexArg],
+        span: Span,
+        of: Span,
+    ) -> Result<Option<(Vec<Tensor>, Shape)>> {
+        let mut picked = Vec::with_capacity(all.len());
+        for t in all {
+            let t = self.spread(t, shape, span);
+            match self.index_tensor(t, args, span, of)? {
                 Value::Num(t) => picked.push(t),
-                _ => return Ok(Value::Bottom),
+                _ => return Ok(None),
             }
         }
         let shape = picked.first().map_or(Shape::scalar(), |t| t.shape.clone());
-        Ok(Value::Dist(Arc::new(DistValue {
-            kind: DistKind::Scalar {
-                law: law.clone(),
-                params: picked,
-                shape,
-            },
-            span: d.span,
-        })))
+        Ok(Some((picked, shape)))
     }
 
     fn index_list(
@@ -114,10 +305,13 @@ impl Machine<'_> {
     /// An element of a list by a random index: each under its own condition.
     fn random_item(&mut self, items: &[Value], index: &Tensor, span: Span) -> Result<Value> {
         if !index.is_scalar() {
-            return Err(not_yet(
-                "a random gather of values that are not numbers of one shape",
+            return Err(TraceError::model(
+                "odp::trace::random_gather",
+                "values that are not numbers of one shape are picked one by one",
                 span,
-            ));
+                "an array of indices that depend on chance",
+            )
+            .help("write a comprehension: `[xs[i] for i in index]`"));
         }
         self.inside_or_fault(index, items.len(), span)?;
         let mut result = Value::Bottom;
@@ -137,7 +331,7 @@ impl Machine<'_> {
         Ok(result)
     }
 
-    fn index_tensor(
+    pub(super) fn index_tensor(
         &mut self,
         t: Tensor,
         args: &[IndexArg],
@@ -155,6 +349,19 @@ impl Machine<'_> {
                 span,
                 format!("this is {}", super::words(&t)),
             ));
+        }
+        if let Some((first, rest)) = args.split_first()
+            && let Some((lo, hi, at)) = self.random_bounds(first, t.shape.dims()[0])?
+        {
+            return self.random_slice(&t, (lo, hi), rest, at, span);
+        }
+        if let [IndexArg::At(e)] = args
+            && let Value::Num(mask) = self.eval(e)?
+            && mask.kind == Kind::Bool
+            && mask.shape.dims() == &t.shape.dims()[..1]
+            && mask.known().is_none()
+        {
+            return self.random_mask(&t, &mask, e.span);
         }
         let mut along = Vec::with_capacity(t.shape.rank());
         for (k, a) in args.iter().enumerate() {
@@ -225,10 +432,13 @@ impl Machine<'_> {
         span: Span,
     ) -> Result<Value> {
         if t.missing.is_some() {
-            return Err(not_yet(
-                "a random index into data with missing elements",
+            return Err(TraceError::model(
+                "odp::trace::missing_read",
+                "an index that depends on chance may meet a missing element",
                 span,
-            ));
+                "some elements here are missing in the data",
+            )
+            .help("observe the array first; from there on it has its imputed values"));
         }
         let all_scalar = along[..n_args]
             .iter()
@@ -268,14 +478,24 @@ impl Machine<'_> {
                     axis += rank;
                     next
                 }
-                Along::Random(index, at) => self.random_axis(&result, axis, &index, at)?,
-                Along::Array(..) => return Err(not_yet("this mixture of index arrays", span)),
+                Along::Random(index, at) => {
+                    let next = self.random_axis(&result, axis, &index, at)?;
+                    axis += index.shape.rank();
+                    next
+                }
+                Along::Array(is, shape) => {
+                    let flat = self.axis_pick(&result, axis, &is, false, span);
+                    let d = flat.shape.dims();
+                    let sizes = [&d[..axis], shape.dims(), &d[axis + 1..]].concat();
+                    axis += shape.rank();
+                    flat.reshaped(Shape(sizes))
+                }
             };
         }
         Ok(Value::Num(result))
     }
 
-    /// A random scalar index along an inner axis: the axis is brought to the front first.
+    /// Random indices along an inner axis: the axis is brought to the front first.
     fn random_axis(
         &mut self,
         t: &Tensor,
@@ -283,9 +503,6 @@ impl Machine<'_> {
         index: &Tensor,
         span: Span,
     ) -> Result<Tensor> {
-        if !index.is_scalar() {
-            return Err(not_yet("an array of random indices behind a slice", span));
-        }
         let d = t.shape.dims();
         let (outer, n, inner): (usize, usize, usize) = (
             d[..axis].iter().product(),
@@ -300,10 +517,24 @@ impl Machine<'_> {
             .collect();
         let rest: Vec<usize> = d[..axis].iter().chain(&d[axis + 1..]).copied().collect();
         let front = self.pick(t, order, Shape([&[n], &rest[..]].concat()), span);
-        match self.pick_at(&front, &[(index.clone(), span)], span)? {
-            Value::Num(t) => Ok(t),
-            _ => Ok(Tensor::real(f64::NAN)),
+        let picked = match self.pick_at(&front, &[(index.clone(), span)], span)? {
+            Value::Num(t) => t,
+            _ => return Ok(Tensor::real(f64::NAN)),
+        };
+        if index.is_scalar() {
+            return Ok(picked);
         }
+        // The indices' own axes go behind those that were before this one.
+        let (k, inner) = (index.shape.len(), d[axis + 1..].iter().product::<usize>());
+        let order: Vec<u32> = (0..outer)
+            .flat_map(|o| {
+                (0..k).flat_map(move |i| {
+                    (0..inner).map(move |j| ((i * outer + o) * inner + j) as u32)
+                })
+            })
+            .collect();
+        let sizes = [&d[..axis], index.shape.dims(), &d[axis + 1..]].concat();
+        Ok(self.pick(&picked, order, Shape(sizes), span))
     }
 
     fn axis_pick(
@@ -411,32 +642,10 @@ impl Machine<'_> {
         Ok(())
     }
 
-    /// One more than the largest value of an index node, where its distribution says so.
+    /// One more than the largest value of an index node that cannot be negative, where its distribution says so.
     fn bounded_by(&self, id: super::graph::NodeId) -> Option<f64> {
-        let node = self.graph.node(id);
-        match &node.op {
-            Op::ArrayTransport(law) => {
-                let shapes: Vec<&Shape> = law.shapes.iter().collect();
-                law.dist.n_categories(&shapes).map(|n| n as f64)
-            }
-            Op::Transport(law)
-                if matches!(
-                    law.label().as_str(),
-                    "Bernoulli" | "BernoulliLogit" | "Flip"
-                ) =>
-            {
-                Some(2.0)
-            }
-            Op::Take(_) => self.bounded_by(node.args[0]),
-            Op::Select => Some(
-                self.bounded_by(node.args[1])?
-                    .max(self.bounded_by(node.args[2])?),
-            ),
-            Op::Const(v) if v.iter().all(|x| *x >= 0.0) => {
-                v.iter().copied().reduce(f64::max).map(|x| x + 1.0)
-            }
-            _ => None,
-        }
+        self.lowest(id).filter(|low| *low >= 0)?;
+        self.highest(id).map(|top| top as f64 + 1.0)
     }
 
     fn along(
@@ -456,7 +665,13 @@ impl Machine<'_> {
                     }
                 };
                 let (Some(a), Some(b)) = (bound(lo, 0)?, bound(hi, n)?) else {
-                    return Err(not_yet("a slice whose length depends on chance", *span));
+                    return Err(TraceError::model(
+                        "odp::trace::random_length",
+                        "a slice whose length depends on chance must be the first index",
+                        *span,
+                        "its bounds depend on chance",
+                    )
+                    .help("transpose the array, or gather with an array of indices"));
                 };
                 if a < 0 || b > n as i64 || a > b {
                     let error = TraceError::model(
@@ -476,16 +691,16 @@ impl Machine<'_> {
                 if matches!(v, Value::Bottom) {
                     return Ok(None);
                 }
-                if matches!(v, Value::Choice(_)) {
-                    return Err(not_yet(
-                        "an index array whose length depends on chance",
-                        e.span,
-                    ));
-                }
                 let t = self.number(&v, e.span)?;
                 if t.kind == Kind::Bool && t.shape.rank() == 1 && t.shape.dims()[0] == n {
                     let Some(mask) = t.known() else {
-                        return Err(not_yet("a mask that depends on chance as an index", e.span));
+                        return Err(TraceError::model(
+                            "odp::trace::random_length",
+                            "a mask that depends on chance must be the only index",
+                            e.span,
+                            "how many elements it selects depends on chance",
+                        )
+                        .help("use `where_(mask, x, 0)` to keep the shape"));
                     };
                     return Ok(Some(Along::Many(
                         (0..n).filter(|&i| mask[i] != 0.0).collect(),
@@ -645,7 +860,7 @@ impl Machine<'_> {
         Ok(())
     }
 
-    /// Assignment at a random index: every element selects.
+    /// Assignment at random indices: every element selects.
     fn assign_random(
         &mut self,
         place: Place,
@@ -655,26 +870,66 @@ impl Machine<'_> {
         new: Value,
         span: Span,
     ) -> Result<()> {
-        let [index] = &along[..] else {
-            return Err(not_yet("assignment at several random indices", span));
-        };
-        let Along::Random(index, at) = index else {
-            unreachable!("the caller found a random index")
-        };
-        if !index.is_scalar() || whole.shape.rank() != 1 {
-            return Err(not_yet("assignment at an array of random indices", *at));
+        if let [Along::Random(index, at)] = &along[..]
+            && index.shape.rank() == 1
+        {
+            return self.assign_each_random(place, index, op, new, *at, span);
         }
-        let n = whole.shape.len();
-        self.inside_or_fault(index, n, *at)?;
-        let positions = Tensor::ints((0..n as i64).collect::<Vec<_>>(), Shape::vector(n));
-        let here = self.elementwise(BinaryFn::Eq, &positions, index, Kind::Bool, span)?;
+        let dims = whole.shape.dims().to_vec();
+        let (mut here, mut kept) = (None, Vec::with_capacity(dims.len()));
+        for (k, &n) in dims.iter().enumerate() {
+            let (index, at) = match along.get(k) {
+                None => {
+                    kept.push(n);
+                    continue;
+                }
+                Some(Along::One(i)) => (Tensor::int(*i as i64), span),
+                Some(Along::Random(index, at)) if index.is_scalar() => (index.clone(), *at),
+                Some(_) => {
+                    return Err(TraceError::model(
+                        "odp::trace::random_assignment",
+                        "beside an index that depends on chance, the others are single numbers",
+                        span,
+                        "assigned here",
+                    )
+                    .help("assign element by element in a `for`"));
+                }
+            };
+            kept.push(1);
+            self.inside_or_fault(&index, n, at)?;
+            let mut sizes = vec![1; dims.len()];
+            sizes[k] = n;
+            let positions = Tensor::ints((0..n as i64).collect::<Vec<_>>(), Shape(sizes));
+            let equal = self.elementwise(BinaryFn::Eq, &positions, &index, Kind::Bool, at)?;
+            here = Some(match here {
+                None => equal,
+                Some(before) => self.elementwise(BinaryFn::And, &before, &equal, Kind::Bool, at)?,
+            });
+        }
+        let here = here.expect("one index is random");
+        // The axes that are indexed are one long in what is assigned.
+        let aligned = |t: Tensor| match t.shape.len() == kept.iter().product::<usize>() {
+            true => t.reshaped(Shape(kept.clone())),
+            false => t,
+        };
+        let new = self.number(&new, span)?;
+        let new = Value::Num(aligned(new));
         let value = match op {
             Some(op) => self.binary_values(op, Value::Num(whole.clone()), new, span)?,
             None => new,
         };
         let value = self.number(&value, span)?;
+        if value.shape.broadcast(&whole.shape).as_ref() != Some(&whole.shape) {
+            return Err(TraceError::model(
+                "odp::trace::shape_mismatch",
+                format!("{} cannot be assigned here", super::words(&value)),
+                span,
+                "assigned here",
+            ));
+        }
         let kind = whole.kind.max(value.kind);
         let value = self.broadcast(&value, &whole.shape, span);
+        let here = self.broadcast(&here, &whole.shape, span);
         let merged = self.emit(
             Op::Select,
             &[&here, &value, whole],
@@ -683,6 +938,39 @@ impl Machine<'_> {
             span,
         );
         self.assign(place, Value::Num(merged), span)
+    }
+
+    /// `x[idx] = v` with an array of random indices: one after the other.
+    fn assign_each_random(
+        &mut self,
+        place: Place,
+        index: &Tensor,
+        op: Option<BinaryOp>,
+        new: Value,
+        at: Span,
+        span: Span,
+    ) -> Result<()> {
+        let n = index.shape.len();
+        let values = match &new {
+            Value::Num(t) if t.is_scalar() => vec![new.clone(); n],
+            _ => self.parts_of(&new, span)?,
+        };
+        if values.len() != n {
+            return Err(TraceError::model(
+                "odp::trace::shape_mismatch",
+                format!("{} values for {n} indices", values.len()),
+                span,
+                "assigned here",
+            ));
+        }
+        for (k, value) in values.into_iter().enumerate() {
+            let Value::Num(whole) = self.get(place, span)? else {
+                unreachable!("the caller found numbers")
+            };
+            let one = self.pick(index, vec![k as u32], Shape::scalar(), at);
+            self.assign_random(place, &whole, vec![Along::Random(one, at)], op, value, span)?;
+        }
+        Ok(())
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -709,15 +997,31 @@ impl Machine<'_> {
             }
         };
         let shape = Shape::vector(items.len());
-        let Some(Along::One(i)) = self.along(&indices[0], &shape, 0, span)? else {
-            return Err(not_yet(
-                "this assignment to elements that are not numbers",
-                span,
-            ));
-        };
+        let along = self.along(&indices[0], &shape, 0, span)?;
         if indices.len() > 1 {
-            return Err(not_yet("assignment inside of nested values", span));
+            return Err(element_assignment(name, span));
         }
+        let i = match along {
+            Some(Along::One(i)) => i,
+            Some(Along::Random(index, at)) if index.is_scalar() && op.is_none() => {
+                for (k, item) in items.iter_mut().enumerate() {
+                    let here = self.elementwise(
+                        BinaryFn::Eq,
+                        &index,
+                        &Tensor::int(k as i64),
+                        Kind::Bool,
+                        at,
+                    )?;
+                    let c = self.node_of(&here, at);
+                    *item = self.merge(c, new.clone(), item.clone(), span)?;
+                }
+                self.inside_or_fault(&index, items.len(), at)?;
+                let whole = self.array_of(items, span)?;
+                return self.assign(place, whole, span);
+            }
+            None => return Ok(()),
+            _ => return Err(element_assignment(name, span)),
+        };
         items[i] = match op {
             Some(op) => self.binary_values(op, items[i].clone(), new, span)?,
             None => new,
@@ -749,6 +1053,16 @@ impl Machine<'_> {
         };
         frame.slots[i] = Some(value);
     }
+}
+
+fn element_assignment(name: &str, span: Span) -> TraceError {
+    TraceError::model(
+        "odp::trace::nested_assignment",
+        format!("`{name}` holds values that are not numbers; one of them is assigned as a whole"),
+        span,
+        "this assigns inside of one, or several at once",
+    )
+    .help("build the new element first, then assign it by one index")
 }
 
 fn positions_tensor(shape: &Shape) -> Tensor {

@@ -16,7 +16,7 @@ use super::error::{Result, TraceError};
 use super::graph::{NodeId, NoiseGraph, Term, TermKind, compute};
 use super::outputs::SiteOutput;
 use super::statement::Departures;
-use super::value::{Cell, FnValue, Kind, Payload, Tensor, Value};
+use super::value::{Cell, DistKind, DistValue, FnValue, Kind, Payload, Tensor, Value};
 use crate::base::{Shape, Span};
 use crate::ir::{Axis, BinaryFn, Model, Op, Place, ReduceFn, UnaryFn};
 
@@ -102,6 +102,8 @@ pub struct Machine<'a> {
     pub(super) active: HashMap<usize, Vec<Option<NodeId>>>,
     pub(super) memo: Vec<HashMap<String, (Option<NodeId>, Value)>>,
     pub(super) sites: Vec<SiteOutput>,
+    /// Simulated observations.
+    pub(super) simulated: Vec<SiteOutput>,
     pub(super) loops: Vec<i64>,
     /// Masks of the running function's `return`s.
     pub(super) returns: Vec<Option<NodeId>>,
@@ -138,6 +140,7 @@ impl<'a> Machine<'a> {
             active: HashMap::new(),
             memo: Vec::new(),
             sites: Vec::new(),
+            simulated: Vec::new(),
             loops: Vec::new(),
             returns: Vec::new(),
             loop_departures: Vec::new(),
@@ -179,6 +182,24 @@ impl<'a> Machine<'a> {
         .help("does this loop end? raise the limit with --max-steps if it does"))
     }
 
+    /// Refuses an array that would not fit into the memory which the run may use.
+    pub(super) fn room_for(&self, n: usize, span: Span) -> Result<()> {
+        let bytes = (n as u64).saturating_mul(8);
+        if bytes <= self.limits.max_mem {
+            return Ok(());
+        }
+        Err(TraceError::limit(
+            "odp::limit::memory",
+            format!(
+                "an array of {n} elements needs {} GB",
+                bytes / 1_000_000_000
+            ),
+            span,
+            "too large for the memory that this run may use",
+        )
+        .help("make it smaller, or allow more with --max-mem BYTES"))
+    }
+
     // ---- variables ----
 
     fn frame(&mut self, place: Place) -> (&mut Frame, usize) {
@@ -195,7 +216,8 @@ impl<'a> Machine<'a> {
     pub(super) fn get(&mut self, place: Place, span: Span) -> Result<Value> {
         let (frame, i) = self.frame(place);
         if let Some(value) = &frame.slots[i] {
-            return Ok(value.clone());
+            let value = value.clone();
+            return Ok(self.decided(value));
         }
         let name = match place {
             Place::Global(i) => format!("`{}`", self.model.globals[i as usize]),
@@ -207,6 +229,18 @@ impl<'a> Machine<'a> {
             span,
             "used here before it is set",
         ))
+    }
+
+    /// The side of a choice that everybody here has, where the mask says which.
+    fn decided(&self, mut value: Value) -> Value {
+        while let Value::Choice(choice) = &value {
+            value = match self.implied(choice.0) {
+                Some(true) => choice.1.clone(),
+                Some(false) => choice.2.clone(),
+                None => break,
+            };
+        }
+        value
     }
 
     /// Takes a slot's value out, so that it can be changed in place.
@@ -292,6 +326,9 @@ impl<'a> Machine<'a> {
 
     /// Adds a summand of the log-weight, or a condition.
     pub(super) fn weigh(&mut self, kind: TermKind, t: &Tensor, span: Span) {
+        if self.inputs.simulate && kind != TermKind::Fault {
+            return;
+        }
         if let Mode::Run(_) = self.mode {
             let x = t.known_scalar().expect("a run knows every number");
             let weight = match kind {
@@ -545,8 +582,80 @@ impl<'a> Machine<'a> {
             }
             (Value::Fn(a), Value::Fn(b)) if Arc::ptr_eq(&a, &b) => Value::Fn(a),
             (Value::Dist(a), Value::Dist(b)) if Arc::ptr_eq(&a, &b) => Value::Dist(a),
+            (Value::Dist(a), Value::Dist(b)) => match self.merge_dists(c, &a, &b, span)? {
+                Some(d) => Value::Dist(d),
+                None => Value::Choice(Arc::new((c, Value::Dist(a), Value::Dist(b)))),
+            },
             (a, b) => Value::Choice(Arc::new((c, a, b))),
         })
+    }
+
+    /// Two distributions of one law and shape are one, whose parameters are chosen.
+    fn merge_dists(
+        &mut self,
+        c: NodeId,
+        a: &DistValue,
+        b: &DistValue,
+        span: Span,
+    ) -> Result<Option<Arc<DistValue>>> {
+        let (x, y) = match (&a.kind, &b.kind) {
+            (
+                DistKind::Iid { base, sizes },
+                DistKind::Iid {
+                    base: base2,
+                    sizes: sizes2,
+                },
+            ) if sizes == sizes2 => {
+                let Some(base) = self.merge_dists(c, base, base2, span)? else {
+                    return Ok(None);
+                };
+                let kind = DistKind::Iid {
+                    base,
+                    sizes: sizes.clone(),
+                };
+                return Ok(Some(Arc::new(DistValue { kind, span: a.span })));
+            }
+            (
+                DistKind::Scalar { law, params, shape },
+                DistKind::Scalar {
+                    law: law2,
+                    params: params2,
+                    shape: shape2,
+                },
+            ) if law == law2 && shape == shape2 => (params, params2),
+            (
+                DistKind::Array {
+                    dist,
+                    params,
+                    shapes,
+                    batch,
+                    ..
+                },
+                DistKind::Array {
+                    dist: dist2,
+                    params: params2,
+                    shapes: shapes2,
+                    batch: batch2,
+                    ..
+                },
+            ) if dist.name() == dist2.name() && shapes == shapes2 && batch == batch2 => {
+                (params, params2)
+            }
+            _ => return Ok(None),
+        };
+        let mut merged = Vec::with_capacity(x.len());
+        for (x, y) in x.iter().zip(y) {
+            let (Some(shape), false) = (x.shape.broadcast(&y.shape), x.missing.is_some()) else {
+                return Ok(None);
+            };
+            let (x, y) = (self.spread(x, &shape, span), self.spread(y, &shape, span));
+            merged.push(self.merge_tensors(c, x, y, span));
+        }
+        let mut kind = a.kind.clone();
+        if let DistKind::Scalar { params, .. } | DistKind::Array { params, .. } = &mut kind {
+            *params = merged;
+        }
+        Ok(Some(Arc::new(DistValue { kind, span: a.span })))
     }
 
     fn merge_all(

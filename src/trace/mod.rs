@@ -8,23 +8,35 @@
 mod address;
 mod bind;
 mod builtin;
+mod call;
+mod combine;
 mod distribution;
+mod dopri;
 mod error;
 mod expression;
 mod graph;
+mod implied;
+mod impute;
 mod index;
+mod law_fn;
 mod machine;
+mod memo;
+mod ode;
+mod ordered;
 mod outputs;
 mod plate;
+mod ragged;
+mod ragged_plate;
 mod site;
 mod statement;
+mod transform;
 mod value;
 
 pub use bind::Inputs;
 pub use error::{Class, TraceError};
 pub use graph::{NodeId, NoiseGraph, NoiseSite, Term, TermKind};
 pub use machine::{Limits, RunNoise};
-pub use outputs::{OutputNode, Source};
+pub use outputs::{OutputNode, Source, element_name};
 pub use value::Kind;
 
 use crate::ir::Model;

@@ -7,6 +7,7 @@ use super::graph::NodeId;
 use super::machine::Machine;
 use super::value::{Kind, Tensor, Value};
 use crate::base::{Shape, Span};
+use crate::ir::BinaryFn;
 
 /// A site's value at file level, as it was drawn.
 pub(super) struct SiteOutput {
@@ -38,10 +39,12 @@ pub struct OutputNode {
     pub source: Source,
     /// Where it exists: a scalar truth; `None` for every execution.
     pub present: Option<NodeId>,
+    /// Whether it is a place of an array of random length.
+    pub padding: bool,
 }
 
 /// The name of one element of an array.
-pub(super) fn element_name(name: &str, shape: &Shape, flat: usize) -> String {
+pub fn element_name(name: &str, shape: &Shape, flat: usize) -> String {
     let mut rest = flat;
     let mut index: Vec<String> = shape
         .dims()
@@ -84,6 +87,9 @@ impl Machine<'_> {
                 }
             }
         }
+        for site in std::mem::take(&mut self.simulated) {
+            self.flatten(&site.name, &site.value, site.mask, span, &mut out)?;
+        }
         self.merge_namesakes(out, span)
     }
 
@@ -112,14 +118,38 @@ impl Machine<'_> {
                     self.flatten(&format!("{name}[{i}]"), v, present, span, out)?;
                 }
             }
+            Value::Ragged(r) => {
+                for (i, item) in r.items.iter().enumerate() {
+                    let inside = self.elementwise(
+                        BinaryFn::Gt,
+                        &r.length,
+                        &Tensor::int(i as i64),
+                        Kind::Bool,
+                        span,
+                    )?;
+                    let inside = self.node_of(&inside, span);
+                    let here = self.and_mask(present, inside, span);
+                    let first = out.len();
+                    self.flatten(&format!("{name}[{i}]"), item, Some(here), span, out)?;
+                    out[first..].iter_mut().for_each(|o| o.padding = true);
+                }
+            }
             Value::Choice(choice) => {
                 let (c, a, b) = (**choice).clone();
                 let first = self.and_mask(present, c, span);
                 let not = self.not_mask(c, span);
                 let second = self.and_mask(present, not, span);
                 // Arrays of different lengths share the elements that both have.
+                let start = out.len();
                 self.flatten_elements(name, &a, Some(first), span, out)?;
                 self.flatten_elements(name, &b, Some(second), span, out)?;
+                // Arms that have no array there are a branch, not a length.
+                let lengths = |v: &Value| {
+                    matches!(v, Value::Num(t) if t.shape.rank() > 0)
+                        || matches!(v, Value::List(_) | Value::Choice(_) | Value::Ragged(_))
+                };
+                let padding = lengths(&a) && lengths(&b);
+                out[start..].iter_mut().for_each(|o| o.padding |= padding);
             }
             Value::Unit | Value::Str(_) | Value::Fn(_) | Value::Dist(_) | Value::Bottom => {}
         }
@@ -165,6 +195,7 @@ impl Machine<'_> {
             kind: t.kind,
             source,
             present,
+            padding: false,
         }
     }
 

@@ -164,6 +164,7 @@ impl Machine<'_> {
 
     /// A distribution whose batch is (part of) the plate, over all of it.
     fn widened(&mut self, d: &Arc<DistValue>, plate: &Shape) -> Option<Arc<DistValue>> {
+        let d = &self.flat(d, d.span);
         let kind = match &d.kind {
             DistKind::Scalar { law, params, shape }
                 if shape.broadcast(plate).as_ref() == Some(plate) =>

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use super::distribution::child;
 use super::error::{Result, TraceError};
 use super::graph::TermKind;
-use super::machine::{Machine, from_cells};
+use super::machine::Machine;
 use super::outputs::SiteOutput;
 use super::plate::{Plate, mentions};
 use super::value::{Cell, DistValue, Kind, Payload, Tensor, Value};
@@ -25,7 +24,7 @@ impl Machine<'_> {
     }
 
     /// Draws from a distribution, or from both of a choice.
-    fn draw_value(
+    pub(super) fn draw_value(
         &mut self,
         d: Value,
         addresses: &[u128],
@@ -33,17 +32,18 @@ impl Machine<'_> {
         span: Span,
     ) -> Result<Value> {
         match d {
-            Value::Dist(d) => self.draw(&d, addresses, name, span),
+            Value::Dist(d) => {
+                let addresses = self.element_addresses(&d, addresses, 0);
+                self.draw(&d, &addresses, name, span)
+            }
             Value::Bottom => Ok(Value::Bottom),
             Value::Choice(choice) => {
                 let (c, a, b) = (*choice).clone();
-                let first: Vec<u128> = addresses.iter().map(|x| child(*x, 0x10)).collect();
-                let second: Vec<u128> = addresses.iter().map(|x| child(*x, 0x11)).collect();
                 self.both(
                     c,
                     span,
-                    |m| m.draw_value(a, &first, name, span),
-                    |m| m.draw_value(b, &second, name, span),
+                    |m| m.draw_value(a, addresses, name, span),
+                    |m| m.draw_value(b, addresses, name, span),
                 )
             }
             other => Err(not_a_distribution(&other, span)),
@@ -113,6 +113,9 @@ impl Machine<'_> {
         label: &str,
         span: Span,
     ) -> Result<Value> {
+        if self.plate_depends_on_chance(plate)? {
+            return self.sample_ragged_plate(place, site, plate, dist, label, span);
+        }
         let plate = self.open_plate(plate, true)?;
         if plate.len() == 0 {
             return Ok(Value::Num(Tensor::reals(Vec::new(), plate.shape())));
@@ -121,6 +124,7 @@ impl Machine<'_> {
         if !mentions(dist, &[place])
             && let Some(d) = self.plate_distribution(&plate, dist)?
         {
+            let addresses = self.element_addresses(&d, &addresses, plate.sizes.len());
             let value = self.draw(&d, &addresses, label, dist.span)?;
             self.close_plate(&plate);
             return Ok(value);
@@ -250,13 +254,22 @@ impl Machine<'_> {
             let v = self.eval(value)?;
             return self.observe_value(value, v, d, span);
         }
+        if self.plate_depends_on_chance(plate)? {
+            return self.observe_ragged_plate(value, plate, dist, span);
+        }
         let plate = self.open_plate(plate, false)?;
         if plate.len() == 0 {
             return Ok(());
         }
         let whole = self.eval(value)?;
+        if self.inputs.simulate
+            && let Some(done) = self.simulate_plate(&plate, value, &whole, dist)?
+        {
+            return Ok(done);
+        }
         let has_missing = matches!(&whole, Value::Num(t) if t.missing.is_some());
         if !has_missing
+            && !self.inputs.simulate
             && !mentions_data(dist, value)
             && let Some(d) = self.plate_distribution(&plate, dist)?
         {
@@ -270,24 +283,31 @@ impl Machine<'_> {
             for (p, &i) in plate.places.iter().zip(&index) {
                 self.bind(*p, Value::Num(Tensor::int(i)));
             }
-            let args = index
-                .iter()
-                .map(|&i| {
-                    IndexArg::At(Expr {
-                        kind: ExprKind::Int(i),
-                        span: value.span,
-                    })
-                })
-                .collect();
-            let element = Expr {
-                kind: ExprKind::Index(Box::new(value.clone()), args),
-                span: value.span,
-            };
-            let d = self.eval(dist)?;
-            let v = self.eval(&element)?;
-            self.observe_value(&element, v, d, span)?;
+            self.observe_element(value, &index, dist, span)?;
         }
         Ok(())
+    }
+
+    pub(super) fn observe_element(
+        &mut self,
+        value: &Expr,
+        index: &[i64],
+        dist: &Expr,
+        span: Span,
+    ) -> Result<()> {
+        let at = |i: &i64| {
+            IndexArg::At(Expr {
+                kind: ExprKind::Int(*i),
+                span: value.span,
+            })
+        };
+        let element = Expr {
+            kind: ExprKind::Index(Box::new(value.clone()), index.iter().map(at).collect()),
+            span: value.span,
+        };
+        let d = self.eval(dist)?;
+        let v = self.eval(&element)?;
+        self.observe_value(&element, v, d, span)
     }
 
     fn observe_value(&mut self, e: &Expr, v: Value, d: Value, span: Span) -> Result<()> {
@@ -304,6 +324,7 @@ impl Machine<'_> {
                 )?;
                 Ok(())
             }
+            Value::Dist(d) if self.inputs.simulate => self.simulate(e, &v, &d, span),
             Value::Dist(d) => match &v {
                 Value::Num(t) if t.missing.is_some() => self.impute(e, t, &d, span),
                 _ => self.score(&v, &d, e.span, span),
@@ -313,7 +334,13 @@ impl Machine<'_> {
     }
 
     /// Adds the log-density of known data.
-    fn score(&mut self, v: &Value, d: &Arc<DistValue>, value_span: Span, span: Span) -> Result<()> {
+    pub(super) fn score(
+        &mut self,
+        v: &Value,
+        d: &Arc<DistValue>,
+        value_span: Span,
+        span: Span,
+    ) -> Result<()> {
         if matches!(v, Value::Bottom) {
             return Ok(());
         }
@@ -341,144 +368,6 @@ impl Machine<'_> {
         self.weigh(TermKind::Observe, &log_density, span);
         Ok(())
     }
-
-    /// Observes what is there and draws what is missing; the data variable has the drawn values from here on.
-    fn impute(&mut self, e: &Expr, t: &Tensor, d: &Arc<DistValue>, span: Span) -> Result<()> {
-        let (place, offset) = self.data_place(e, span)?;
-        let missing = t
-            .missing
-            .clone()
-            .expect("only called with missing elements");
-        let n = t.shape.len();
-        let known: Vec<u32> = (0..n).filter(|&i| !missing[i]).map(|i| i as u32).collect();
-        let elements = self.elements_of(d, &t.shape, span)?;
-        if !known.is_empty() {
-            let bare = Tensor {
-                missing: None,
-                ..t.clone()
-            };
-            let x = self.pick(&bare, known.clone(), Shape::vector(known.len()), span);
-            let part = self.part_of(&elements, &known, span);
-            self.score(&Value::Num(x), &part, e.span, span)?;
-        }
-        let Value::Num(mut whole) = self.get(place, span)? else {
-            unreachable!("data of numbers")
-        };
-        let all_missing = whole.missing.clone().expect("the element was missing");
-        let mut cells = self.cells_of(
-            &Tensor {
-                missing: None,
-                ..whole.clone()
-            },
-            span,
-        );
-        let mut left = all_missing.to_vec();
-        for i in (0..n).filter(|&i| missing[i]) {
-            let part = self.part_of(&elements, &[i as u32], span);
-            let name = self.data_element_name(place, &whole.shape, offset + i);
-            let address = child(
-                child(0x696d_7075_7465, place_key(place)),
-                (offset + i) as u64,
-            );
-            let drawn = self.draw(&part, &[address], &name, span)?;
-            let drawn = self.number(&drawn, span)?.reshaped(Shape::scalar());
-            cells[offset + i] = drawn.cells().expect("a scalar has cells")[0];
-            left[offset + i] = false;
-            self.sites.push(SiteOutput {
-                name,
-                loops: Vec::new(),
-                value: Value::Num(drawn),
-                mask: self.mask,
-            });
-        }
-        whole = from_cells(cells, whole.shape, Kind::Real);
-        whole.missing = left.contains(&true).then(|| left.into());
-        self.bind(place, Value::Num(whole));
-        Ok(())
-    }
-
-    /// The variable that an observed expression reads, and the flat index of its first element there.
-    fn data_place(&mut self, e: &Expr, span: Span) -> Result<(Place, usize)> {
-        match &e.kind {
-            ExprKind::Place(place) => Ok((*place, 0)),
-            ExprKind::Index(of, args) => {
-                let (place, offset) = self.data_place(of, span)?;
-                let Value::Num(whole) = self.get(place, span)? else {
-                    unreachable!("data of numbers")
-                };
-                let dims = whole.shape.dims().to_vec();
-                let mut at = offset;
-                for (k, a) in args.iter().enumerate() {
-                    let IndexArg::At(i) = a else {
-                        return Err(super::expression::not_yet("imputing a slice", e.span));
-                    };
-                    let i = self.int_scalar(i)?.known_int();
-                    let Some(i) = i else {
-                        return Err(super::expression::not_yet(
-                            "imputing at an index that depends on chance",
-                            e.span,
-                        ));
-                    };
-                    at += i as usize * dims[k + 1..].iter().product::<usize>();
-                }
-                Ok((place, at))
-            }
-            _ => Err(super::expression::not_yet(
-                "imputing elements of an expression that is not a data name",
-                span,
-            )),
-        }
-    }
-
-    fn data_element_name(&self, place: Place, shape: &Shape, flat: usize) -> String {
-        let name = match place {
-            Place::Global(i) => self.model.globals[i as usize].clone(),
-            Place::Local(_) => "missing".into(),
-        };
-        super::outputs::element_name(&name, shape, flat)
-    }
-
-    /// A distribution spread over every element of a shape.
-    fn elements_of(&mut self, d: &Arc<DistValue>, shape: &Shape, span: Span) -> Result<DistValue> {
-        match &d.kind {
-            super::value::DistKind::Scalar {
-                law,
-                params,
-                shape: own,
-            } if own.broadcast(shape).as_ref() == Some(shape) => {
-                let params = params.iter().map(|p| self.spread(p, shape, span)).collect();
-                let kind = super::value::DistKind::Scalar {
-                    law: law.clone(),
-                    params,
-                    shape: shape.clone(),
-                };
-                Ok(DistValue { kind, span: d.span })
-            }
-            _ => Err(super::expression::not_yet(
-                "imputing from a distribution that is not over numbers",
-                span,
-            )),
-        }
-    }
-
-    fn part_of(&mut self, d: &DistValue, indices: &[u32], span: Span) -> Arc<DistValue> {
-        let super::value::DistKind::Scalar { law, params, .. } = &d.kind else {
-            unreachable!("made by elements_of")
-        };
-        let shape = Shape::vector(indices.len());
-        let params = params
-            .iter()
-            .map(|p| self.pick(p, indices.to_vec(), shape.clone(), span))
-            .collect();
-        Arc::new(DistValue {
-            kind: super::value::DistKind::Scalar {
-                law: law.clone(),
-                params,
-                shape,
-            },
-            span: d.span,
-        })
-    }
 }
 
 /// An array of which nothing is drawn yet.
@@ -489,13 +378,6 @@ fn partial(shape: Shape, n: usize) -> Value {
         payload: Payload::Cells(Arc::new(vec![Cell::Unset; n])),
         missing: None,
     })
-}
-
-fn place_key(place: Place) -> u64 {
-    match place {
-        Place::Global(i) => u64::from(i),
-        Place::Local(i) => u64::from(i) | 1 << 40,
-    }
 }
 
 /// Whether an observed plate's distribution reads the array that it is about (a chain of observations).

@@ -312,9 +312,14 @@ impl Machine<'_> {
             return self.for_range(pattern, lo, hi, body, span);
         }
         let iterable = self.eval(iter)?;
-        let items = self.parts_of(&iterable, iter.span)?;
+        let walk = self.walk_of(&iterable, iter.span)?;
         let scope = self.open_loop();
-        for (k, item) in items.into_iter().enumerate() {
+        for (k, item) in walk.items.into_iter().enumerate() {
+            if let Some(n) = &walk.length
+                && !self.enter_place(n, k, self.mask, span)?
+            {
+                break;
+            }
             if !self.iteration(k as i64, pattern, item, body, span)? {
                 break;
             }
@@ -342,13 +347,18 @@ impl Machine<'_> {
             return Ok(self.close_loop(scope, span));
         }
         // An end that depends on chance: unrolled while somebody still runs.
+        let last = self.last_of(&lo_t, &hi_t);
         for k in 0.. {
+            if last.is_some_and(|last| k >= last) {
+                break;
+            }
             let i = match start {
                 Some(start) => Tensor::int(start + k),
                 None => self.elementwise(BinaryFn::Add, &lo_t, &Tensor::int(k), Kind::Int, span)?,
             };
             let inside = self.elementwise(BinaryFn::Lt, &i, &hi_t, Kind::Bool, span)?;
-            if !self.still_inside(&inside, k as usize, span) {
+            let unrolled = if last.is_some() { 0 } else { k as usize };
+            if !self.still_inside(&inside, unrolled, span) {
                 break;
             }
             if !self.iteration(start.unwrap_or(0) + k, pattern, Value::Num(i), body, span)? {
@@ -356,6 +366,13 @@ impl Machine<'_> {
             }
         }
         Ok(self.close_loop(scope, span))
+    }
+
+    /// How many iterations there are at most, where the bounds' distributions say so.
+    fn last_of(&self, lo: &Tensor, hi: &Tensor) -> Option<i64> {
+        let (lowest, highest) = (self.lowest_of(lo)?, self.highest_of(hi)?);
+        let n = highest.checked_sub(lowest)?.max(0);
+        (n <= super::ragged::BOUNDED).then_some(n)
     }
 
     fn while_loop(&mut self, cond: &Expr, body: &Block, span: Span) -> Result<Flow> {
@@ -479,14 +496,18 @@ impl Machine<'_> {
         span: Span,
         f: &mut dyn FnMut(&mut Self, Value) -> Result<()>,
     ) -> Result<()> {
-        let Value::Choice(choice) = v else {
+        let Some((c, a, b)) = self.opened(&v, span)? else {
             return if matches!(v, Value::Bottom) {
                 Ok(())
             } else {
                 f(self, v)
             };
         };
-        let (c, a, b) = (*choice).clone();
+        match self.implied(c) {
+            Some(true) => return self.each_choice(a, span, f),
+            Some(false) => return self.each_choice(b, span, f),
+            None => {}
+        }
         let before = self.mask;
         self.mask = Some(self.and_mask(before, c, span));
         self.each_choice(a, span, f)?;

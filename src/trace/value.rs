@@ -76,10 +76,21 @@ pub enum Value {
     Fn(Arc<FnValue>),
     /// A distribution.
     Dist(Arc<DistValue>),
+    /// An array whose length depends on chance.
+    Ragged(Arc<Ragged>),
     /// One of two that are no numbers of one shape: the first where the node is true.
     Choice(Arc<(NodeId, Value, Value)>),
     /// No execution arrives here.
     Bottom,
+}
+
+/// An array whose length depends on chance.
+#[derive(Clone, Debug)]
+pub struct Ragged {
+    /// What stands at each place, meaningful where the length is larger.
+    pub items: Vec<Value>,
+    /// How many an execution has: a scalar node.
+    pub length: Tensor,
 }
 
 /// A function value.
@@ -134,8 +145,23 @@ pub enum DistKind {
         base: Arc<DistValue>,
         sizes: Vec<usize>,
     },
+    /// Independent copies, as many as chance decides.
+    Ragged {
+        base: Arc<DistValue>,
+        length: Tensor,
+    },
     /// A user's.
     User { id: usize, args: Vec<Value> },
+    /// A function of a draw.
+    Transform { base: Arc<DistValue>, f: Value },
+    /// The order statistics of `n` draws of a law over numbers.
+    Ordered {
+        law: Law,
+        params: Vec<Tensor>,
+        n: usize,
+    },
+    /// Draws of several laws over numbers, restricted to increasing order.
+    OrderedOf { parts: Vec<(Law, Vec<Tensor>)> },
 }
 
 impl std::fmt::Debug for DistKind {
@@ -145,7 +171,11 @@ impl std::fmt::Debug for DistKind {
             DistKind::Array { dist, batch, .. } => write!(f, "{}{batch}", dist.name()),
             DistKind::Mixture { parts, .. } => write!(f, "mixture of {parts:?}"),
             DistKind::Iid { base, sizes } => write!(f, "iid({base:?}, {sizes:?})"),
+            DistKind::Ragged { base, .. } => write!(f, "iid({base:?}, …)"),
             DistKind::User { id, .. } => write!(f, "user's {id}"),
+            DistKind::Transform { base, .. } => write!(f, "transform({base:?})"),
+            DistKind::Ordered { law, n, .. } => write!(f, "ordered {law:?}×{n}"),
+            DistKind::OrderedOf { parts } => write!(f, "ordered_of {}", parts.len()),
         }
     }
 }
@@ -294,6 +324,7 @@ impl Value {
             }
             Value::Fn(_) => "a function".into(),
             Value::Dist(_) => "a distribution".into(),
+            Value::Ragged(_) => "an array whose length depends on chance".into(),
             Value::Choice(c) => c.1.describe(),
             Value::Bottom => "nothing".into(),
         }
