@@ -46,6 +46,7 @@ fn draw(
     let stop = interrupt::stop_flag(*console);
     let (unroll, options) = unroll_option(&args.options)?;
     let bound = bind(model, unroll)?;
+    bound.printed().iter().for_each(|line| console.note(line));
     let shown = progress::shown_on(*console, args.quiet);
     let request = InferRequest {
         engine: engine.to_string(),

@@ -36,6 +36,7 @@ mod hypergeometric;
 mod laplace;
 mod lkj;
 mod logistic;
+mod moments;
 mod multi_normal;
 mod multi_student;
 mod multinomial;
@@ -58,6 +59,7 @@ mod wishart;
 #[cfg(test)]
 mod tests;
 
+pub use moments::interval_moments;
 pub use params::check_params;
 pub use registry::{all, find};
 #[allow(unused_imports, reason = "the admission tests reach them here")]

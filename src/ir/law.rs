@@ -135,6 +135,22 @@ fn split<const N: usize>(p: &[f64]) -> (&[f64], [f64; N]) {
     )
 }
 
+/// Mean and standard deviation of a law whose values beyond a bound are the bound.
+fn censored_moments(l: &Law, p: &[f64]) -> (f64, f64) {
+    let (q, [lower, upper]) = split::<2>(p);
+    let bounds = Bounds { lower, upper };
+    let (mean, sd) = dist::interval_moments(l, q, bounds);
+    let inside = dist::log_interval(l, q, bounds).exp();
+    let above = l.log_ccdf(q, upper).exp();
+    // An infinite bound has no mass, and 0·∞ is no number.
+    let parts = [(lower, 1.0 - inside - above), (upper, above)];
+    let parts = parts.iter().filter(|(x, _)| x.is_finite());
+    let whole = parts.clone().map(|(x, w)| w * x).sum::<f64>() + inside * mean;
+    let spread = parts.map(|(x, w)| w * (x - whole).powi(2)).sum::<f64>();
+    let variance = spread + inside * (sd * sd + (mean - whole).powi(2));
+    (whole, variance.sqrt())
+}
+
 /// One match for every function of a law: the base's own, or the combinator's over the base.
 macro_rules! by_law {
     ($self:ident, $p:ident, $plain:ident($($arg:expr),*), $truncated:path, $censored:path, $inflated:path) => {
@@ -215,7 +231,11 @@ impl Univariate for Law {
         match self {
             Law::Plain(d) => d.mean(p),
             Law::ZeroInflated(l) => (1.0 - p[p.len() - 1]) * l.mean(&p[..p.len() - 1]),
-            _ => f64::NAN,
+            Law::Truncated(l) => {
+                let (q, [lower, upper]) = split::<2>(p);
+                dist::interval_moments(&**l, q, Bounds { lower, upper }).0
+            }
+            Law::Censored(l) => censored_moments(l, p).0,
         }
     }
     fn sd(&self, p: &[f64]) -> f64 {
@@ -227,7 +247,11 @@ impl Univariate for Law {
                 let second = (1.0 - extra) * (s * s + m * m);
                 (second - ((1.0 - extra) * m).powi(2)).sqrt()
             }
-            _ => f64::NAN,
+            Law::Truncated(l) => {
+                let (q, [lower, upper]) = split::<2>(p);
+                dist::interval_moments(&**l, q, Bounds { lower, upper }).1
+            }
+            Law::Censored(l) => censored_moments(l, p).1,
         }
     }
     fn improper_correction(&self, p: &[f64], x: f64) -> f64 {

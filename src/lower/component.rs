@@ -107,7 +107,7 @@ impl Component {
                     .map(|c| columns[&c])
                     .collect(),
             );
-            let (first, n_values) = law.range(graph);
+            let (first, n_values) = range(graph, site.value);
             for element in 0..site.len {
                 let column = columns[&(site.first + element)];
                 sites.push(SiteElement {
@@ -251,6 +251,10 @@ impl Component {
                         .take(4)
                         .map(|a| format!("{:.6}", element(*a, e)))
                         .collect();
+                    if values.is_empty() {
+                        let origin = graph.nan_origin.clone();
+                        return origin.or(Some((node.span, "not a number".to_string())));
+                    }
                     return Some((
                         node.span,
                         format!("not a number: it was computed from {}", values.join(", ")),
@@ -578,33 +582,18 @@ impl DiscreteLaw {
         let high = graph.add(edge, with(value), shape, span);
         (log_p, low, high)
     }
+}
 
-    /// Smallest value, and the number of values where it is finite and known.
-    fn range(&self, graph: &NoiseGraph) -> (i64, Option<usize>) {
-        let known = |i: usize| {
-            graph
-                .constant(self.params[i])
-                .filter(|v| v.iter().all(|x| *x == v[0]))
-                .map(|v| v[0])
-        };
-        match &self.op {
-            Op::ArrayTransport(law) => {
-                let shapes: Vec<&crate::base::Shape> = law.shapes.iter().collect();
-                (0, law.dist.n_categories(&shapes))
-            }
-            Op::Transport(law) => match law.label().as_str() {
-                "Bernoulli" | "BernoulliLogit" | "Flip" => (0, Some(2)),
-                "Binomial" | "BinomialLogit" | "BetaBinomial" => {
-                    (0, known(0).map(|n| n as usize + 1))
-                }
-                "DiscreteUniform" => match (known(0), known(1)) {
-                    (Some(a), Some(b)) => (a as i64, Some((b - a) as usize + 1)),
-                    (Some(a), None) => (a as i64, None),
-                    _ => (0, None),
-                },
-                _ => (0, None),
-            },
-            _ => (0, None),
-        }
-    }
+/// More values than this are not counted one by one.
+const MANY_VALUES: i64 = 1 << 20;
+
+/// Smallest value of a discrete site, and the number of its values where it is finite and known.
+fn range(graph: &NoiseGraph, value: NodeId) -> (i64, Option<usize>) {
+    let lowest = graph.lowest(value);
+    let n = graph
+        .highest(value)
+        .zip(lowest)
+        .and_then(|(high, low)| high.checked_sub(low))
+        .filter(|n| (0..MANY_VALUES).contains(n));
+    (lowest.unwrap_or(0), n.map(|n| n as usize + 1))
 }

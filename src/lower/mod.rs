@@ -33,6 +33,8 @@ pub struct Lowered {
     pub improper: bool,
     /// The graph, for printing.
     pub graph: NoiseGraph,
+    /// What the program printed while it was traced.
+    pub printed: Vec<String>,
 }
 
 /// Lowers a traced program. `overflow` goes on where unrolling ends.
@@ -59,6 +61,7 @@ pub fn lower(traced: Traced, overflow: Overflow) -> Lowered {
         pushforward,
         improper: graph.improper,
         graph,
+        printed: traced.printed,
     }
 }
 

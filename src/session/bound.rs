@@ -48,6 +48,28 @@ pub struct Bound {
     pub(super) max_mem: u64,
 }
 
+/// Makes room for noise that reaches no weight: every execution several times, its weight shared among them.
+fn spread_exact(outcome: &mut Outcome, n_draws: usize) {
+    let copies = n_draws.div_ceil(outcome.noise.n.max(1));
+    let noise = &mut outcome.noise;
+    let dim = noise.dim;
+    noise.z = (0..noise.n)
+        .flat_map(|i| (0..copies).flat_map(move |_| i * dim..(i + 1) * dim))
+        .map(|k| noise.z[k])
+        .collect();
+    let shared = (copies as f64).ln();
+    noise.log_weights = Some(match &noise.log_weights {
+        Some(w) => w
+            .iter()
+            .flat_map(|w| std::iter::repeat_n(w - shared, copies))
+            .collect(),
+        None => vec![0.0; noise.n * copies],
+    });
+    noise.n *= copies;
+    noise.lineage = None;
+    outcome.exact = false;
+}
+
 fn standard_normals(seed: Seed, purpose: &str, n: usize) -> Vec<f64> {
     let mut stream = seed.stream(purpose, 0);
     (0..n).map(|_| StandardNormal.sample(&mut stream)).collect()
@@ -90,6 +112,11 @@ impl Bound {
     /// The texts that reports point into.
     pub fn sources(&self) -> &SourceMap {
         &self.model.sources
+    }
+
+    /// What `print` said, line by line: known values, and the types of those that depend on chance.
+    pub fn printed(&self) -> &[String] {
+        &self.lowered.printed
     }
 
     /// The noise graph.
@@ -348,6 +375,9 @@ impl Bound {
         }
         let mut outcome = self.outcome(engine, &settings)?;
         self.judge_failures(&mut outcome);
+        if outcome.exact && self.active() < self.lowered.dim {
+            spread_exact(&mut outcome, settings.n_draws);
+        }
         let draws = self.draws(&outcome, settings.seed);
         outcome.noise.z = Vec::new();
         let parts = Parts {

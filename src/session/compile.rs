@@ -59,6 +59,8 @@ fn no_statements(name: &str) -> Report {
 fn exit_of(reports: &[Report]) -> ExitKind {
     match reports.first() {
         Some(report) if report.code.starts_with("odp::store::") => ExitKind::Input,
+        // What would run until `--max-depth` ends as such a run does.
+        Some(report) if report.code == "odp::check::endless_recursion" => ExitKind::Limit,
         _ => ExitKind::Model,
     }
 }

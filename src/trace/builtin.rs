@@ -56,6 +56,49 @@ pub(super) fn is_elementwise(b: Builtin) -> bool {
     elementwise_fn(b).is_some() || matches!(b, Builtin::ToReal | Builtin::ToInt)
 }
 
+/// A value as `print` shows it.
+fn shown(v: &Value) -> String {
+    let list = |items: &[Value]| items.iter().map(shown).collect::<Vec<_>>().join(", ");
+    match v {
+        Value::Str(s) => s.to_string(),
+        Value::Num(t) => shown_numbers(t),
+        Value::List(items) => format!("[{}]", list(items)),
+        Value::Tuple(items) => format!("({})", list(items)),
+        Value::Record(fields) => {
+            let fields: Vec<String> = fields
+                .iter()
+                .map(|(name, v)| format!("{name}: {}", shown(v)))
+                .collect();
+            format!("{{{}}}", fields.join(", "))
+        }
+        other => format!("<{}>", other.describe()),
+    }
+}
+
+fn shown_numbers(t: &Tensor) -> String {
+    let Some(values) = t.known() else {
+        return format!("<{} that depends on chance>", super::words(t));
+    };
+    let one = |i: usize| match (t.kind, t.known_ints()) {
+        (Kind::Bool, _) => (values[i] != 0.0).to_string(),
+        (Kind::Int, Some(v)) => v[i].to_string(),
+        _ => values[i].to_string(),
+    };
+    let row = |from: usize, n: usize| {
+        let all: Vec<String> = (from..from + n).map(one).collect();
+        format!("[{}]", all.join(", "))
+    };
+    match *t.shape.dims() {
+        [] => one(0),
+        [n] => row(0, n),
+        [n, m] => {
+            let rows: Vec<String> = (0..n).map(|i| row(i * m, m)).collect();
+            format!("[{}]", rows.join(", "))
+        }
+        _ => format!("{} {}", row(0, values.len()), t.shape),
+    }
+}
+
 /// Built-ins that walk over their arrays themselves.
 fn takes_walks(b: Builtin) -> bool {
     use Builtin as B;
@@ -136,6 +179,12 @@ impl Machine<'_> {
         };
         if let Some((f, kind)) = elementwise_fn(b) {
             let t = self.arg(&args, 0)?;
+            if let Some(exact) = super::exact::unary(f, &t) {
+                return match exact {
+                    Ok(t) => Ok(Value::Num(t)),
+                    Err(why) => self.fault(super::expression::int_fault(why, span)),
+                };
+            }
             let kind = kind.unwrap_or(t.kind.max(Kind::Int));
             return Ok(Value::Num(self.unary(f, &t, kind, span)));
         }
@@ -314,7 +363,10 @@ impl Machine<'_> {
                     BinaryFn::Max
                 };
                 let (x, y) = (self.arg(args, 0)?, self.arg(args, 1)?);
-                self.elementwise(f, &x, &y, x.kind.max(y.kind), span)?
+                match super::exact::elementwise(f, &x, &y) {
+                    Some(exact) => exact,
+                    None => self.elementwise(f, &x, &y, x.kind.max(y.kind), span)?,
+                }
             }
             B::Sum => self.reduced(ReduceFn::Sum, args)?,
             B::Prod => self.reduced(ReduceFn::Prod, args)?,
@@ -427,30 +479,30 @@ impl Machine<'_> {
                 "this array is empty",
             ));
         }
+        let view = axis.map_or(
+            Axis {
+                outer: 1,
+                n: t.shape.len(),
+                inner: 1,
+            },
+            |k| axis_view(&t.shape, k),
+        );
+        if let Some(exact) = super::exact::reduce(f, &t, view) {
+            let mut sizes = t.shape.dims().to_vec();
+            match axis {
+                Some(k) => drop(sizes.remove(k)),
+                None => sizes.clear(),
+            }
+            return exact
+                .map(|v| Tensor::ints(v, Shape(sizes)))
+                .map_err(|why| super::expression::int_fault(why, args.span));
+        }
         let kind = match f {
             ReduceFn::Any | ReduceFn::All => Kind::Bool,
             ReduceFn::ArgMax | ReduceFn::ArgMin => Kind::Int,
             ReduceFn::LogSumExp => Kind::Real,
             _ => t.kind.max(Kind::Int),
         };
-        if let (ReduceFn::Sum | ReduceFn::Prod, Kind::Int, Some(v), None) =
-            (f, kind, t.known_ints(), axis)
-        {
-            let exact = if f == ReduceFn::Sum {
-                v.iter().try_fold(0i64, |a, &x| a.checked_add(x))
-            } else {
-                v.iter().try_fold(1i64, |a, &x| a.checked_mul(x))
-            };
-            return match exact {
-                Some(x) => Ok(Tensor::int(x)),
-                None => Err(TraceError::model(
-                    "odp::trace::integer",
-                    "integer overflow",
-                    args.span,
-                    "the result needs more than 64 bits",
-                )),
-            };
-        }
         Ok(self.reduce(f, &t, axis, kind, args.span))
     }
 
@@ -499,6 +551,9 @@ impl Machine<'_> {
                 inner: 1,
             },
         };
+        if let Some(exact) = super::exact::scan(f, &t, axis) {
+            return exact.map_err(|why| super::expression::int_fault(why, args.span));
+        }
         let kind = if matches!(f, ScanFn::Softmax | ScanFn::LogSoftmax) {
             Kind::Real
         } else {
@@ -698,13 +753,9 @@ impl Machine<'_> {
                 let (x, y) = (self.arg(args, 0)?, self.arg(args, 1)?);
                 let (n, m) = (x.shape.len(), y.shape.len());
                 self.room_for(n.saturating_mul(m), span)?;
-                self.elementwise(
-                    BinaryFn::Mul,
-                    &x.reshaped(Shape(vec![n, 1])),
-                    &y.clone().reshaped(Shape(vec![1, m])),
-                    Kind::Real,
-                    span,
-                )?
+                let (x, y) = (x.reshaped(Shape(vec![n, 1])), y.reshaped(Shape(vec![1, m])));
+                let product = self.binary_tensors(BinaryOp::Mul, &x, &y, span)?;
+                self.number(&product, span)?
             }
             B::Kron => {
                 let (x, y) = (self.arg(args, 0)?, self.arg(args, 1)?);
@@ -713,7 +764,8 @@ impl Machine<'_> {
                     x.reshaped(Shape(vec![a, 1, b, 1])),
                     y.reshaped(Shape(vec![1, c, 1, d])),
                 );
-                self.elementwise(BinaryFn::Mul, &x, &y, Kind::Real, span)?
+                let product = self.binary_tensors(BinaryOp::Mul, &x, &y, span)?;
+                self.number(&product, span)?
                     .reshaped(Shape(vec![a * c, b * d]))
             }
             B::Cholesky => {
@@ -872,7 +924,11 @@ impl Machine<'_> {
             }
             B::Fold | B::Scan => self.fold_or_scan(b, args)?,
             B::Zip => self.zip(args)?,
-            B::Print => Value::Unit,
+            B::Print => {
+                let words: Vec<String> = args.values.iter().map(shown).collect();
+                self.printed.push(words.join(" "));
+                Value::Unit
+            }
             B::Assert => {
                 self.assert(args)?;
                 Value::Unit
@@ -920,14 +976,23 @@ impl Machine<'_> {
 
     fn zip(&mut self, args: &Args) -> Result<Value> {
         let mut columns = Vec::with_capacity(args.values.len());
-        let mut length = None;
+        let mut lengths = Vec::with_capacity(args.values.len());
         for v in &args.values {
             let walk = self.walk_of(v, args.span)?;
-            length = length.or(walk.length);
+            let known = Tensor::int(walk.items.len() as i64);
+            lengths.push(walk.length.unwrap_or(known));
             columns.push(walk.items);
         }
-        if let Some(length) = length {
-            // Where one of them has a random length, the others are as long as it is at most.
+        if let Some(length) = lengths.iter().find(|n| n.known_int().is_none()).cloned() {
+            for other in &lengths {
+                let differs =
+                    self.elementwise(BinaryFn::Ne, other, &length, Kind::Bool, args.span)?;
+                if differs.known().is_none() {
+                    let node = self.node_of(&differs, args.span);
+                    let why = "arrays that are zipped have different lengths";
+                    self.fault_where(node, why.into(), args.span);
+                }
+            }
             let n = columns.iter().map(Vec::len).min().unwrap_or(0);
             let rows = (0..n)
                 .map(|i| Value::Tuple(Arc::new(columns.iter().map(|c| c[i].clone()).collect())))

@@ -117,6 +117,23 @@ impl Machine<'_> {
             DistKind::Transform { base, f } if wrap == Wrap::Truncate => {
                 self.truncate_transform(base, f, extra, at, span)
             }
+            DistKind::User { id, .. } if wrap == Wrap::Truncate => {
+                let user = &self.model.distributions[*id];
+                if user.cdf.is_none() || user.quantile.is_none() {
+                    return Err(cannot_wrap(wrap, at)
+                        .label(user.span, "add `cdf(x) { … }` and `quantile(p) { … }` here"));
+                }
+                Ok(DistKind::Bounded {
+                    base: d.clone(),
+                    lower: extra[0].0.clone(),
+                    upper: extra[1].0.clone(),
+                })
+            }
+            _ if wrap == Wrap::ZeroInflate => {
+                let one = Tensor::reals([1.0], Shape::vector(1));
+                let shape = super::transform::value_shape(&d).unwrap_or(Shape::scalar());
+                self.inflate_mixture(&one, &[d], &shape, &extra[0], span)
+            }
             _ => Err(cannot_wrap(wrap, at)),
         }
     }

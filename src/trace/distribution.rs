@@ -573,6 +573,11 @@ impl Machine<'_> {
                 let x = self.draw(&base, &addresses, name, span)?;
                 self.call(&f, vec![x], span)
             }
+            DistKind::Bounded { base, lower, upper } => {
+                let (base, lower, upper) = (base.clone(), lower.clone(), upper.clone());
+                self.draw_bounded(&base, &lower, &upper, addresses, name, span)
+                    .map(Value::Num)
+            }
             DistKind::Ordered { law, params, n } => self
                 .draw_ordered(law, params, *n, addresses, name, span)
                 .map(Value::Num),
@@ -1024,6 +1029,11 @@ impl Machine<'_> {
             DistKind::Transform { base, f } => {
                 let (base, f, y) = (base.clone(), f.clone(), self.number(x, span)?);
                 self.log_prob_transform(&base, &f, &y, each, span)
+            }
+            DistKind::Bounded { base, lower, upper } => {
+                let (base, lower, upper) = (base.clone(), lower.clone(), upper.clone());
+                let x = self.number(x, span)?;
+                self.log_prob_bounded(&base, &lower, &upper, &x, span)
             }
             DistKind::Ordered { law, params, n } => {
                 let x = self.number(x, span)?;

@@ -220,6 +220,9 @@ impl Machine<'_> {
                 "the divisor is 0",
             ));
         }
+        if let Some(exact) = super::exact::elementwise(f, x, y) {
+            return Ok(Value::Num(exact));
+        }
         Ok(Value::Num(self.elementwise(f, x, y, kind, span)?))
     }
 
@@ -316,6 +319,11 @@ impl Machine<'_> {
         let mut sizes = x.shape.dims()[..x.shape.rank() - 1].to_vec();
         sizes.extend_from_slice(&y.shape.dims()[1..]);
         let kind = x.kind.max(y.kind).max(Kind::Int);
+        if let Some(exact) = super::exact::matmul(x, y, (m, k, n)) {
+            return exact
+                .map(|v| Tensor::ints(v, Shape(sizes)))
+                .map_err(|why| int_fault(why, span));
+        }
         Ok(self.emit(Op::MatMul { m, k, n }, &[x, y], Shape(sizes), kind, span))
     }
 
@@ -594,7 +602,7 @@ fn checked(f: BinaryFn, a: i64, b: i64) -> std::result::Result<i64, &'static str
     }
 }
 
-fn int_fault(why: &'static str, span: Span) -> TraceError {
+pub(super) fn int_fault(why: &'static str, span: Span) -> TraceError {
     let error = TraceError::model("odp::trace::integer", why, span, format!("{why} here"));
     match why {
         "a negative exponent of an int" => error.help("write one of them as a real: `2.0 ^ -1`"),

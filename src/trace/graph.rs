@@ -98,6 +98,8 @@ pub struct NoiseGraph {
     pub layout: HashMap<u128, (usize, usize)>,
     /// Whether an improper prior is used: log Z is up to a constant.
     pub improper: bool,
+    /// Where known numbers first gave a NaN, and from what.
+    pub nan_origin: Option<(Span, String)>,
 }
 
 /// Coordinates from here on are no program's.

@@ -644,8 +644,8 @@ impl Machine<'_> {
 
     /// One more than the largest value of an index node that cannot be negative, where its distribution says so.
     fn bounded_by(&self, id: super::graph::NodeId) -> Option<f64> {
-        self.lowest(id).filter(|low| *low >= 0)?;
-        self.highest(id).map(|top| top as f64 + 1.0)
+        self.graph.lowest(id).filter(|low| *low >= 0)?;
+        self.graph.highest(id).map(|top| top as f64 + 1.0)
     }
 
     fn along(

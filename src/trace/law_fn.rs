@@ -39,6 +39,23 @@ impl Machine<'_> {
                 self.law_fn_of_transform(f, &base, &g, x, &d, span)
             }
             DistKind::Array { .. } => self.law_fn_of_array(f, &d, x, span),
+            DistKind::Bounded { base, lower, upper } => {
+                let (base, lower, upper) = (base.clone(), lower.clone(), upper.clone());
+                match f {
+                    LawFn::Quantile => self.bounded_quantile(&base, &lower, &upper, x, span),
+                    LawFn::Cdf => self.bounded_cdf(&base, &lower, &upper, x, span),
+                    LawFn::LogCdf => {
+                        let p = self.bounded_cdf(&base, &lower, &upper, x, span)?;
+                        Ok(self.unary(UnaryFn::Log, &p, Kind::Real, span))
+                    }
+                    LawFn::LogCcdf => {
+                        let p = self.bounded_cdf(&base, &lower, &upper, x, span)?;
+                        let minus = self.unary(UnaryFn::Neg, &p, Kind::Real, span);
+                        Ok(self.unary(UnaryFn::Log1p, &minus, Kind::Real, span))
+                    }
+                    _ => Err(no_closed_form(f, &d, span)),
+                }
+            }
             DistKind::User { id, args } => self.law_fn_of_user(f, *id, &args.clone(), x, &d, span),
             _ => Err(no_closed_form(f, &d, span)),
         }

@@ -102,6 +102,8 @@ pub struct Machine<'a> {
     pub(super) active: HashMap<usize, Vec<Option<NodeId>>>,
     pub(super) memo: Vec<HashMap<String, (Option<NodeId>, Value)>>,
     pub(super) sites: Vec<SiteOutput>,
+    /// Lines of `print`.
+    pub(super) printed: Vec<String>,
     /// Simulated observations.
     pub(super) simulated: Vec<SiteOutput>,
     pub(super) loops: Vec<i64>,
@@ -140,6 +142,7 @@ impl<'a> Machine<'a> {
             active: HashMap::new(),
             memo: Vec::new(),
             sites: Vec::new(),
+            printed: Vec::new(),
             simulated: Vec::new(),
             loops: Vec::new(),
             returns: Vec::new(),
@@ -428,11 +431,32 @@ impl<'a> Machine<'a> {
         let known: Option<Vec<Arc<[f64]>>> = args.iter().map(|t| t.known()).collect();
         if let Some(known) = known {
             let refs: Vec<&Arc<[f64]>> = known.iter().collect();
-            return from_known(compute(&op, &refs, shape.len()), shape, kind);
+            let values = compute(&op, &refs, shape.len());
+            self.note_nan(&values, &known, span);
+            return from_known(values, shape, kind);
         }
         let nodes: Vec<NodeId> = args.iter().map(|t| self.node_of(t, span)).collect();
         let id = self.graph.add(op, nodes, shape.clone(), span);
         Tensor::node(id, shape, kind)
+    }
+
+    /// Keeps the first place where known numbers give a NaN.
+    fn note_nan(&mut self, values: &[f64], args: &[Arc<[f64]>], span: Span) {
+        let has_nan = |v: &[f64]| v.iter().any(|x| x.is_nan());
+        if self.graph.nan_origin.is_some() || !has_nan(values) || args.iter().any(|a| has_nan(a)) {
+            return;
+        }
+        let at = values.iter().position(|x| x.is_nan()).unwrap_or(0);
+        let shown: Vec<String> = args
+            .iter()
+            .filter(|a| a.len() == 1 || a.len() == values.len())
+            .map(|a| format!("{}", a[if a.len() == 1 { 0 } else { at }]))
+            .collect();
+        let text = match shown.is_empty() {
+            true => "not a number".to_string(),
+            false => format!("not a number: it was computed from {}", shown.join(", ")),
+        };
+        self.graph.nan_origin = Some((span, text));
     }
 
     /// Elementwise, one operand.

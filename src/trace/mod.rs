@@ -7,12 +7,15 @@
 
 mod address;
 mod bind;
+mod bounded;
+mod bounds;
 mod builtin;
 mod call;
 mod combine;
 mod distribution;
 mod dopri;
 mod error;
+mod exact;
 mod expression;
 mod graph;
 mod implied;
@@ -51,6 +54,8 @@ pub struct Traced {
     pub graph: NoiseGraph,
     /// The outputs.
     pub outputs: Vec<OutputNode>,
+    /// What `print` said.
+    pub printed: Vec<String>,
 }
 
 /// What one execution gave.
@@ -83,6 +88,7 @@ pub fn trace(model: &Model, inputs: &Inputs, limits: Limits) -> Result<Traced> {
     Ok(Traced {
         graph: machine.graph,
         outputs,
+        printed: machine.printed,
     })
 }
 

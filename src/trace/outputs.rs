@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::error::Result;
+use super::error::{Result, TraceError};
 use super::graph::NodeId;
 use super::machine::Machine;
 use super::value::{Kind, Tensor, Value};
@@ -102,7 +102,10 @@ impl Machine<'_> {
         out: &mut Vec<OutputNode>,
     ) -> Result<()> {
         match v {
-            Value::Num(t) => out.push(self.output(name, t, present, span)),
+            Value::Num(t) => {
+                self.refuse_nan(name, t, present, span)?;
+                out.push(self.output(name, t, present, span));
+            }
             Value::Record(fields) => {
                 for (field, v) in fields.iter() {
                     self.flatten(&format!("{name}.{field}"), v, present, span, out)?;
@@ -151,9 +154,49 @@ impl Machine<'_> {
                 let padding = lengths(&a) && lengths(&b);
                 out[start..].iter_mut().for_each(|o| o.padding |= padding);
             }
-            Value::Unit | Value::Str(_) | Value::Fn(_) | Value::Dist(_) | Value::Bottom => {}
+            Value::Fn(_) | Value::Dist(_) => {
+                return Err(TraceError::model(
+                    "odp::trace::output",
+                    format!("{} is no output", v.describe()),
+                    span,
+                    format!("`{name}` is {}", v.describe()),
+                )
+                .help("return numbers: call the function, or draw from the distribution"));
+            }
+            Value::Unit | Value::Str(_) | Value::Bottom => {}
         }
         Ok(())
+    }
+
+    /// An output that is not a number whatever is drawn is a mistake.
+    fn refuse_nan(
+        &self,
+        name: &str,
+        t: &Tensor,
+        present: Option<NodeId>,
+        span: Span,
+    ) -> Result<()> {
+        let nan = |v: &[f64]| v.iter().any(|x| x.is_nan());
+        if !self.is_tracing()
+            || present.is_some()
+            || t.missing.is_some()
+            || !t.known().is_some_and(|v| nan(&v))
+        {
+            return Ok(());
+        }
+        let (at, why) = self
+            .graph
+            .nan_origin
+            .clone()
+            .unwrap_or((span, "not a number".to_string()));
+        let mut error = TraceError::model(
+            "odp::infer::numeric",
+            format!("`{name}` is not a number, whatever is drawn"),
+            at,
+            why,
+        );
+        error.class = super::error::Class::Numeric;
+        Err(error)
     }
 
     fn flatten_elements(

@@ -14,7 +14,7 @@ use super::graph::NodeId;
 use super::machine::Machine;
 use super::value::{Kind, Payload, Ragged, Tensor, Value};
 use crate::base::{Shape, Span};
-use crate::ir::{BinaryFn, Law, Op, ReduceFn, UnaryFn};
+use crate::ir::{BinaryFn, Op, ReduceFn};
 
 /// Lengths that a distribution bounds are followed to the end up to here, whatever the unrolling bound says.
 pub(super) const BOUNDED: i64 = 128;
@@ -73,7 +73,7 @@ impl Machine<'_> {
         let Payload::Node(id) = length.payload else {
             return Ok(length.known_int().unwrap_or(0).max(0) as usize);
         };
-        if let Some(top) = self.highest(id).filter(|top| *top <= BOUNDED) {
+        if let Some(top) = self.graph.highest(id).filter(|top| *top <= BOUNDED) {
             return Ok(top.max(0) as usize);
         }
         let bound = self.limits.unroll;
@@ -116,7 +116,7 @@ impl Machine<'_> {
 
     fn not_negative(&mut self, n: &Tensor, span: Span) -> Result<Tensor> {
         if let Payload::Node(id) = n.payload
-            && self.lowest(id).is_some_and(|low| low >= 0)
+            && self.graph.lowest(id).is_some_and(|low| low >= 0)
         {
             return Ok(n.clone());
         }
@@ -127,7 +127,7 @@ impl Machine<'_> {
     pub(super) fn random_size(&mut self, n: &Tensor, span: Span) -> Result<usize> {
         let negative = self.elementwise(BinaryFn::Lt, n, &Tensor::int(0), Kind::Bool, span)?;
         if let Payload::Node(id) = negative.payload
-            && !matches!(n.payload, Payload::Node(n) if self.lowest(n).is_some_and(|l| l >= 0))
+            && !matches!(n.payload, Payload::Node(n) if self.graph.lowest(n).is_some_and(|l| l >= 0))
         {
             self.fault_where(id, "a size is negative".into(), span);
         }
@@ -355,116 +355,17 @@ impl Machine<'_> {
         Ok(Some(self.ragged(out, length.clone())))
     }
 
-    // ---- what is known of whole numbers that depend on chance ----
-
-    /// The largest value that a whole number can have, where its distribution says so.
-    pub(super) fn highest(&self, id: NodeId) -> Option<i64> {
-        self.bound(id, true, 16)
-    }
-
-    /// The smallest value that a whole number can have, where its distribution says so.
-    pub(super) fn lowest(&self, id: NodeId) -> Option<i64> {
-        self.bound(id, false, 16)
-    }
-
     pub(super) fn highest_of(&self, t: &Tensor) -> Option<i64> {
         match t.payload {
-            Payload::Node(id) => self.highest(id),
+            Payload::Node(id) => self.graph.highest(id),
             _ => t.known_int(),
         }
     }
 
     pub(super) fn lowest_of(&self, t: &Tensor) -> Option<i64> {
         match t.payload {
-            Payload::Node(id) => self.lowest(id),
+            Payload::Node(id) => self.graph.lowest(id),
             _ => t.known_int(),
-        }
-    }
-
-    fn bound(&self, id: NodeId, upper: bool, depth: usize) -> Option<i64> {
-        let depth = depth.checked_sub(1)?;
-        let node = self.graph.node(id);
-        let arg = |i: usize, upper: bool| self.bound(node.args[i], upper, depth);
-        let either = |a: Option<i64>, b: Option<i64>| {
-            let (a, b) = (a?, b?);
-            Some(if upper { a.max(b) } else { a.min(b) })
-        };
-        match &node.op {
-            Op::Const(v) => {
-                let pick = if upper { f64::max } else { f64::min };
-                v.iter().copied().reduce(pick).map(|x| x as i64)
-            }
-            Op::Transport(_) | Op::ArrayTransport(_) => self.bound_of_law(id, upper, depth),
-            Op::Take(_) | Op::Gather { .. } => arg(0, upper),
-            Op::Pack => (0..node.args.len())
-                .map(|i| arg(i, upper))
-                .reduce(either)
-                .flatten(),
-            Op::Select => either(arg(1, upper), arg(2, upper)),
-            Op::Binary(BinaryFn::Add) => arg(0, upper)?.checked_add(arg(1, upper)?),
-            Op::Binary(BinaryFn::Sub) => arg(0, upper)?.checked_sub(arg(1, !upper)?),
-            Op::Binary(BinaryFn::Mul) => match (arg(0, false)?, arg(1, false)?) {
-                (a, b) if a >= 0 && b >= 0 => arg(0, upper)?.checked_mul(arg(1, upper)?),
-                _ => None,
-            },
-            Op::Binary(f @ (BinaryFn::Min | BinaryFn::Max)) => {
-                let (a, b) = (arg(0, upper), arg(1, upper));
-                match (a, b, (*f == BinaryFn::Min) == upper) {
-                    (Some(a), Some(b), _) if *f == BinaryFn::Min => Some(a.min(b)),
-                    (Some(a), Some(b), _) => Some(a.max(b)),
-                    (Some(x), None, true) | (None, Some(x), true) => Some(x),
-                    _ => None,
-                }
-            }
-            Op::Binary(BinaryFn::Rem) => match (arg(1, false)?, upper) {
-                (low, _) if low <= 0 => None,
-                (_, true) => Some(arg(1, true)? - 1),
-                (_, false) => Some(0),
-            },
-            Op::Unary(UnaryFn::Not)
-            | Op::Binary(
-                BinaryFn::Eq
-                | BinaryFn::Ne
-                | BinaryFn::Lt
-                | BinaryFn::Le
-                | BinaryFn::Gt
-                | BinaryFn::Ge
-                | BinaryFn::And
-                | BinaryFn::Or,
-            ) => Some(i64::from(upper)),
-            Op::Reduce(ReduceFn::Sum, axis) => {
-                arg(0, upper).and_then(|x| x.checked_mul(axis.n as i64))
-            }
-            Op::Reduce(ReduceFn::ArgMax | ReduceFn::ArgMin, axis) => {
-                Some(if upper { axis.n as i64 - 1 } else { 0 })
-            }
-            Op::Reduce(ReduceFn::Max | ReduceFn::Min, _) => arg(0, upper),
-            _ => None,
-        }
-    }
-
-    fn bound_of_law(&self, id: NodeId, upper: bool, depth: usize) -> Option<i64> {
-        let node = self.graph.node(id);
-        let param = |i: usize, upper: bool| self.bound(node.args[i], upper, depth);
-        match &node.op {
-            Op::ArrayTransport(law) => {
-                let shapes: Vec<&Shape> = law.shapes.iter().collect();
-                let n = law.dist.n_categories(&shapes)?;
-                Some(if upper { n as i64 - 1 } else { 0 })
-            }
-            Op::Transport(law) => match (law.label().as_str(), upper) {
-                ("Bernoulli" | "BernoulliLogit" | "Flip", true) => Some(1),
-                ("Binomial" | "BinomialLogit" | "BetaBinomial", true) => param(0, true),
-                ("Hypergeometric", true) => param(2, true),
-                ("DiscreteUniform", true) => param(1, true),
-                ("DiscreteUniform", false) => param(0, false),
-                (_, false) if law.is_discrete() && law.base().name() != "DiscreteUniform" => {
-                    Some(0)
-                }
-                (_, true) if matches!(law, Law::Truncated(_)) => param(node.args.len() - 2, true),
-                _ => None,
-            },
-            _ => None,
         }
     }
 }

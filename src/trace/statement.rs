@@ -380,8 +380,11 @@ impl Machine<'_> {
         let mut chance = 0;
         for k in 0.. {
             self.step(span)?;
-            let c = self.eval(cond)?;
-            let c = self.truth(&c, cond.span)?;
+            self.address
+                .push(k as u64 ^ (u64::from(cond.span.start) << 32));
+            let c = self.eval(cond);
+            self.address.pop();
+            let c = self.truth(&c?, cond.span)?;
             if c.known_scalar().is_none() || self.mask != scope.before {
                 chance += 1;
             }

@@ -544,6 +544,7 @@ pub(super) fn value_shape(d: &DistValue) -> Option<Shape> {
         DistKind::Iid { base, sizes } => {
             value_shape(base).map(|s| Shape([sizes, s.dims()].concat()))
         }
+        DistKind::Bounded { .. } => Some(Shape::scalar()),
         DistKind::Ragged { .. } | DistKind::User { .. } => None,
     }
 }
@@ -555,6 +556,7 @@ pub(super) fn is_discrete(d: &DistValue) -> bool {
         DistKind::Mixture { parts, .. } => parts.iter().all(|p| is_discrete(p)),
         DistKind::Iid { base, .. }
         | DistKind::Ragged { base, .. }
+        | DistKind::Bounded { base, .. }
         | DistKind::Transform { base, .. } => is_discrete(base),
         DistKind::OrderedOf { parts } => parts.iter().all(|(law, _)| law.is_discrete()),
         DistKind::User { .. } => false,

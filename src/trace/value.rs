@@ -152,6 +152,12 @@ pub enum DistKind {
     },
     /// A user's.
     User { id: usize, args: Vec<Value> },
+    /// A distribution whose distribution function and quantiles are known, restricted to an interval.
+    Bounded {
+        base: Arc<DistValue>,
+        lower: Tensor,
+        upper: Tensor,
+    },
     /// A function of a draw.
     Transform { base: Arc<DistValue>, f: Value },
     /// The order statistics of `n` draws of a law over numbers.
@@ -173,6 +179,7 @@ impl std::fmt::Debug for DistKind {
             DistKind::Iid { base, sizes } => write!(f, "iid({base:?}, {sizes:?})"),
             DistKind::Ragged { base, .. } => write!(f, "iid({base:?}, …)"),
             DistKind::User { id, .. } => write!(f, "user's {id}"),
+            DistKind::Bounded { base, .. } => write!(f, "truncate({base:?})"),
             DistKind::Transform { base, .. } => write!(f, "transform({base:?})"),
             DistKind::Ordered { law, n, .. } => write!(f, "ordered {law:?}×{n}"),
             DistKind::OrderedOf { parts } => write!(f, "ordered_of {}", parts.len()),
