@@ -1,4 +1,5 @@
-//! The language by example: annotated programs in `tests/suite`.
+//! The language by example: annotated programs in `tests/suite`, in the standard library's documentation, and in the
+//! specification in `docs/language`.
 //!
 //! ```text
 //! //# a title              begins a section, which is a program of its own
@@ -9,7 +10,7 @@
 //! // Error: 3:8 words      an error at line 3, column 8 of the section, whose message has these words
 //! ```
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use odp::{Failure, InferRequest, Inputs, Limits, NoFiles, Session};
@@ -175,34 +176,89 @@ fn failure_complaints(s: &Section, failure: &Failure) -> Vec<String> {
         .collect()
 }
 
-#[test]
-fn every_section_does_what_it_says() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suite");
-    let (mut n, mut bad) = (0, Vec::new());
-    let mut folders = vec![root];
+/// The programs in the fenced `odp` blocks of a Markdown text, each a section named by its line.
+fn fenced(text: &str) -> Vec<Section> {
+    let mut all = Vec::new();
+    let mut current: Option<(usize, String)> = None;
+    for (n, line) in text.lines().enumerate() {
+        match &mut current {
+            None if line.trim() == "```odp" => current = Some((n + 1, String::new())),
+            None => {}
+            Some((start, program)) if line.trim() == "```" => {
+                let titled = format!("//# line {start}\n{program}");
+                all.extend(sections(&titled));
+                current = None;
+            }
+            Some((_, program)) => {
+                program.push_str(line);
+                program.push('\n');
+            }
+        }
+    }
+    all
+}
+
+/// The documentation comments of a program, without their slashes; other lines are empty.
+fn doc_comments(text: &str) -> String {
+    text.lines()
+        .map(|l| l.trim_start().strip_prefix("///").unwrap_or(""))
+        .map(|l| l.strip_prefix(' ').unwrap_or(l).to_string() + "\n")
+        .collect()
+}
+
+/// Every file below a folder with an extension, in order.
+fn files(folder: &str, extension: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)];
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).unwrap().flatten() {
             let path = entry.path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|e| e == "odp") {
-                for section in sections(&std::fs::read_to_string(&path).unwrap()) {
-                    n += 1;
-                    let name = path.file_name().unwrap().to_string_lossy().into_owned();
-                    bad.extend(
-                        complaints(&section)
-                            .into_iter()
-                            .map(|c| format!("{name}, {}: {c}", section.title)),
-                    );
-                }
+            } else if path.extension().is_some_and(|e| e == extension) {
+                found.push(path);
             }
         }
     }
-    assert!(n >= 30, "only {n} sections were found");
+    found.sort();
+    found
+}
+
+/// Holds the sections of some files to what they say; at least `least` of them.
+fn hold(files: Vec<PathBuf>, split: fn(&str) -> Vec<Section>, least: usize) {
+    let (mut n, mut bad) = (0, Vec::new());
+    for path in files {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        for section in split(&std::fs::read_to_string(&path).unwrap()) {
+            n += 1;
+            let wrong = complaints(&section).into_iter();
+            bad.extend(wrong.map(|c| format!("{name}, {}: {c}", section.title)));
+        }
+    }
+    assert!(n >= least, "only {n} sections were found");
     assert!(
         bad.is_empty(),
         "{} of {n} sections:\n{}",
         bad.len(),
         bad.join("\n")
     );
+}
+
+#[test]
+fn every_section_does_what_it_says() {
+    hold(files("tests/suite", "odp"), sections, 30);
+}
+
+#[test]
+fn every_example_of_the_standard_library_does_what_it_says() {
+    hold(
+        files("stdlib", "odp"),
+        |text| fenced(&doc_comments(text)),
+        80,
+    );
+}
+
+#[test]
+fn the_specification_does_what_it_says() {
+    hold(files("docs/language", "md"), fenced, 1);
 }

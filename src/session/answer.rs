@@ -245,7 +245,8 @@ impl Answer {
     fn judge_outputs(&mut self) {
         // What exists in few draws can only be worth few.
         let n = self.draws.n as f64;
-        let few = |f: &Figures| f.ess_bulk.filter(|ess| *ess < f.present * n / 10.0);
+        let rare = |f: &Figures, ess: f64| f.present < RARE && ess >= f.present * n / 10.0;
+        let few = |f: &Figures| f.ess_bulk.filter(|ess| !rare(f, *ess));
         let named = |figure: &dyn Fn(&Figures) -> Figure| -> Vec<(f64, String)> {
             let some = self.parameters.iter();
             some.filter_map(|(name, f)| figure(f).map(|x| (x, name.clone())))
@@ -279,6 +280,8 @@ impl Answer {
 
 /// Chains that differ by more do not draw from one distribution.
 const LARGEST_RHAT: f64 = 1.05;
+/// What exists in a smaller share of the draws is judged by its own number of draws.
+const RARE: f64 = 0.25;
 /// Below this, means and quantiles are rough guesses.
 const SMALLEST_ESS: f64 = 100.0;
 

@@ -13,7 +13,20 @@ use crate::syntax;
 use crate::syntax::ast::UsePath;
 
 /// The standard library: a module is a file and a line here.
-const MODULES: &[(&str, &str)] = &[];
+const MODULES: &[(&str, &str)] = &[
+    ("dp", include_str!("../../stdlib/dp.odp")),
+    ("gp", include_str!("../../stdlib/gp.odp")),
+    ("hmm", include_str!("../../stdlib/hmm.odp")),
+    ("mixture", include_str!("../../stdlib/mixture.odp")),
+    ("nn", include_str!("../../stdlib/nn.odp")),
+    ("ode", include_str!("../../stdlib/ode.odp")),
+    ("ordered", include_str!("../../stdlib/ordered.odp")),
+    ("regression", include_str!("../../stdlib/regression.odp")),
+    ("sde", include_str!("../../stdlib/sde.odp")),
+    ("simplex", include_str!("../../stdlib/simplex.odp")),
+    ("spatial", include_str!("../../stdlib/spatial.odp")),
+    ("timeseries", include_str!("../../stdlib/timeseries.odp")),
+];
 
 /// Parses and checks; see [`Session::compile`](super::Session::compile).
 pub fn compile(name: &str, text: &str, loader: Arc<dyn Loader>) -> Result<Program, Failure> {

@@ -165,8 +165,10 @@ impl Machine<'_> {
             }
             rows.push(Value::Num(Tensor::reals(y.clone(), y0.shape.clone())));
         }
-        if self.is_tracing() && y.iter().any(|x| x.is_nan()) {
-            self.fault(out_of_steps(tolerance, span))?;
+        if self.is_tracing() && self.mask.is_none() && y.iter().any(|x| x.is_nan()) {
+            let mut error = out_of_steps(tolerance, span);
+            error.class = super::error::Class::Numeric;
+            return Err(error);
         }
         Ok(Some(rows))
     }
@@ -307,7 +309,7 @@ impl Machine<'_> {
         if far.known().is_none() {
             let node = self.node_of(&far, span);
             let message = out_of_steps(tolerance, span).report.message;
-            self.fault_where(node, message.into(), span);
+            self.failure_where(node, message.into(), span);
         }
         self.array_of(rows, span)
     }

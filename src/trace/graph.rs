@@ -45,6 +45,8 @@ pub enum TermKind {
     Improper,
     /// An execution that fails where the node is true (`assert`, an index out of range).
     Fault,
+    /// An execution that fails numerically where the node is true (a solver that is out of steps).
+    Failure,
 }
 
 /// One summand of the log-weight: a scalar node.

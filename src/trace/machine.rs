@@ -329,7 +329,7 @@ impl<'a> Machine<'a> {
 
     /// Adds a summand of the log-weight, or a condition.
     pub(super) fn weigh(&mut self, kind: TermKind, t: &Tensor, span: Span) {
-        if self.inputs.simulate && kind != TermKind::Fault {
+        if self.inputs.simulate && !matches!(kind, TermKind::Fault | TermKind::Failure) {
             return;
         }
         if let Mode::Run(_) = self.mode {
@@ -344,6 +344,8 @@ impl<'a> Machine<'a> {
                     }
                 }
                 TermKind::Fault => f64::NAN,
+                TermKind::Failure if x != 0.0 => f64::NAN,
+                TermKind::Failure => 0.0,
                 _ => x,
             };
             self.weighed.push((kind, weight, span));
@@ -371,6 +373,18 @@ impl<'a> Machine<'a> {
             .map_or(Span::default(), |l| l.span);
         self.fault_where(mask, error.report.message.into(), span);
         Ok(Value::Bottom)
+    }
+
+    /// Executions where the node is true have failed numerically.
+    pub(super) fn failure_where(&mut self, node: NodeId, message: Arc<str>, span: Span) {
+        let mask = self.mask;
+        self.graph.terms.push(Term {
+            kind: TermKind::Failure,
+            node,
+            mask,
+            span,
+            message: Some(message),
+        });
     }
 
     pub(super) fn fault_where(&mut self, node: NodeId, message: Arc<str>, span: Span) {
