@@ -4,8 +4,10 @@
 //! contract        this file: Describe, Univariate, Multivariate, Distribution
 //! families        one file each, one line a distribution in `registry`
 //! params          what parameters may be, and the sentence when they are not
+//! location_scale  the frame of those that have a location and a scale, or a scale alone
 //! discrete, root  inverses of distribution functions; sums: those that are sums
-//! truncate        truncated, censored and zero-inflated forms of any univariate one
+//! slopes          what derivatives share
+//! truncate        truncated, censored and zero-inflated forms of any univariate one; truncate_slopes: their derivatives
 //! ```
 #![allow(
     dead_code,
@@ -35,6 +37,7 @@ mod geometric;
 mod hypergeometric;
 mod laplace;
 mod lkj;
+mod location_scale;
 mod logistic;
 mod multi_normal;
 mod multi_student;
@@ -47,10 +50,12 @@ mod poisson;
 mod registry;
 mod root;
 mod skew_normal;
+mod slopes;
 mod student;
 mod sums;
 mod triangular;
 mod truncate;
+mod truncate_slopes;
 mod uniform;
 mod von_mises;
 mod wishart;
@@ -66,6 +71,13 @@ pub use truncate::{
     check_bounds, log_interval, quantile, truncated_improper_correction, truncated_log_ccdf,
     truncated_log_cdf, truncated_log_density, truncated_transport, zero_inflated_log_ccdf,
     zero_inflated_log_cdf, zero_inflated_log_density, zero_inflated_transport,
+};
+
+pub use truncate_slopes::{
+    censored_d_log_ccdf, censored_d_log_cdf, censored_d_log_density, censored_d_transport,
+    truncated_d_improper_correction, truncated_d_log_ccdf, truncated_d_log_cdf,
+    truncated_d_log_density, truncated_d_transport, zero_inflated_d_log_ccdf,
+    zero_inflated_d_log_cdf, zero_inflated_d_log_density, zero_inflated_d_transport,
 };
 
 use crate::base::Shape;
@@ -146,7 +158,9 @@ pub trait Describe: Send + Sync {
 
 /// A distribution over numbers: one noise coordinate, a monotone quantile transport.
 ///
-/// `p` are the parameters in the order of [`Describe::params`]. With invalid parameters every function returns NaN.
+/// `p` are the parameters in the order of [`Describe::params`]. With invalid parameters every function returns NaN, and so are all
+/// derivatives, which are exact (never differences) and 0 where a log is −∞. Their relative error is a few 1e−12, and at most
+/// about 1e−9 where a distribution's file does not say otherwise.
 pub trait Univariate: Describe {
     /// The value that noise `z ~ N(0, 1)` is carried to: F⁻¹(Φ(z)), computed from the smaller tail. Non-decreasing in z.
     fn transport(&self, p: &[f64], z: f64) -> f64;
@@ -164,6 +178,21 @@ pub trait Univariate: Describe {
     fn sd(&self, p: &[f64]) -> f64;
     /// For the improper ones: log of (improper density / base density) at x, which the tracer adds as a factor. 0 elsewhere.
     fn improper_correction(&self, _p: &[f64], _x: f64) -> f64 {
+        0.0
+    }
+    /// Derivatives of [`log_density`](Self::log_density): writes those in the parameters to `dp`, returns that in x (0 for discrete
+    /// ones). Parameters that are whole numbers have 0.
+    fn d_log_density(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64;
+    /// Derivatives of [`transport`](Self::transport), whose value at z is x: writes those in the parameters at fixed z to `dp`,
+    /// returns that in z. 0 for discrete ones, and where x is the nearest finite number to a value that under- or overflowed.
+    fn d_transport(&self, p: &[f64], z: f64, x: f64, dp: &mut [f64]) -> f64;
+    /// Derivatives of [`log_cdf`](Self::log_cdf), as [`d_log_density`](Self::d_log_density) gives them.
+    fn d_log_cdf(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64;
+    /// Derivatives of [`log_ccdf`](Self::log_ccdf), as [`d_log_density`](Self::d_log_density) gives them.
+    fn d_log_ccdf(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64;
+    /// Derivatives of [`improper_correction`](Self::improper_correction), as [`d_log_density`](Self::d_log_density) gives them.
+    fn d_improper_correction(&self, _p: &[f64], _x: f64, dp: &mut [f64]) -> f64 {
+        dp.fill(0.0);
         0.0
     }
     /// Whether the measure is improper (`Flat`, `HalfFlat`).
