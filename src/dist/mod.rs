@@ -158,9 +158,10 @@ pub trait Describe: Send + Sync {
 
 /// A distribution over numbers: one noise coordinate, a monotone quantile transport.
 ///
-/// `p` are the parameters in the order of [`Describe::params`]. With invalid parameters every function returns NaN, and so are all
-/// derivatives, which are exact (never differences) and 0 where a log is −∞. Their relative error is a few 1e−12, and at most
-/// about 1e−9 where a distribution's file does not say otherwise.
+/// `p` are the parameters in the order of [`Describe::params`]. With invalid parameters every function returns NaN.
+///
+/// Derivatives are exact, never differences: NaN with invalid parameters, 0 where a log is −∞, to a relative error of about
+/// 1e−11 unless a function says otherwise. They allocate nothing.
 pub trait Univariate: Describe {
     /// The value that noise `z ~ N(0, 1)` is carried to: F⁻¹(Φ(z)), computed from the smaller tail. Non-decreasing in z.
     fn transport(&self, p: &[f64], z: f64) -> f64;
@@ -203,7 +204,8 @@ pub trait Univariate: Describe {
 
 /// A distribution over arrays, or one whose parameters are arrays (a categorical's `p`).
 ///
-/// `p[i]` is the i-th parameter's elements, row-major; `shapes[i]` its shape.
+/// `p[i]` is the i-th parameter's elements, row-major; `shapes[i]` its shape. With invalid parameters functions give NaN, and so
+/// do derivatives, which are exact; where a log-density is −∞ they are 0.
 pub trait Multivariate: Describe {
     /// Shape of one value; a scalar for `Categorical`. `Err` names the parameter at fault and says why.
     fn event_shape(&self, shapes: &[&Shape]) -> Result<Shape, (usize, String)>;
@@ -213,6 +215,34 @@ pub trait Multivariate: Describe {
     fn transport(&self, p: &[&[f64]], shapes: &[&Shape], z: &[f64], out: &mut [f64]);
     /// Joint log-density of one value.
     fn log_density(&self, p: &[&[f64]], shapes: &[&Shape], x: &[f64]) -> f64;
+    /// Adds `bar` times the derivatives of [`log_density`](Self::log_density) to `dp` (as `p`) and `dx` (as `x`). Whole numbers
+    /// have none; those of symmetric matrices are symmetric. A `bar` of 0 adds nothing.
+    fn log_density_adjoint(
+        &self,
+        p: &[&[f64]],
+        shapes: &[&Shape],
+        x: &[f64],
+        bar: f64,
+        dp: &mut [&mut [f64]],
+        dx: &mut [f64],
+    );
+    /// Carries `bar`, the derivatives of a number with respect to the value x that [`transport`](Self::transport) has at z, back:
+    /// adds those with respect to the parameters to `dp` (as `p`) and to the noise to `dz` (as `z`). Values that jump have none;
+    /// those of symmetric matrices are symmetric. A `bar` of zeros adds nothing.
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "arguments, result, and a place for each derivative"
+    )]
+    fn transport_adjoint(
+        &self,
+        p: &[&[f64]],
+        shapes: &[&Shape],
+        z: &[f64],
+        x: &[f64],
+        bar: &[f64],
+        dp: &mut [&mut [f64]],
+        dz: &mut [f64],
+    );
     /// Shape of one value and number of noise coordinates, for the distributions whose size is the value of a parameter (`d` of
     /// `LKJCorr`); for all others [`event_shape`](Self::event_shape) and [`noise_dim`](Self::noise_dim).
     ///

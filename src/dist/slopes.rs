@@ -30,6 +30,17 @@ pub fn step(value: f64, dp: &mut [f64]) -> f64 {
     }
 }
 
+/// Adjoints with invalid arguments: everything they would add to becomes NaN.
+pub fn spoil(dp: &mut [&mut [f64]], rest: &mut [f64]) {
+    dp.iter_mut().for_each(|d| d.fill(f64::NAN));
+    rest.fill(f64::NAN);
+}
+
+/// Adds `factor` · b to a.
+pub fn add(a: &mut [f64], factor: f64, b: &[f64]) {
+    a.iter_mut().zip(b).for_each(|(a, b)| *a += factor * b);
+}
+
 /// dx/dz of the transport, from the log-density at x.
 #[inline]
 pub fn noise_slope(z: f64, log_density: f64) -> f64 {

@@ -7,6 +7,7 @@ use arrays::arrays;
 mod arrays;
 mod combinators;
 mod slopes;
+mod slopes_arrays;
 
 /// Parameter sets of the distributions over numbers.
 const CASES: &[(&str, &[&[f64]])] = &[

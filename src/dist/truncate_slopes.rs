@@ -8,6 +8,8 @@
 //! truncate       φ(z₀) dz₀ = φ(z) P(lower ≤ X ≤ upper) dz + Φ(−z) dF(lower) + Φ(z) dF(upper)
 //! zero_inflated  φ(z₀) dz₀ = (φ(z) dz + Φ(z₀) dzero) / (1 − zero)                            and its mirror image above zero
 //! ```
+//! Of a narrow interval, and next to a bound, derivatives are differences of the distribution's own and lose as many digits as
+//! the probability between does.
 
 use super::Univariate;
 use super::slopes::{none, step, tail_slope, undefined};
