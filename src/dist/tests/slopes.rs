@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use super::super::slopes::is_clamped;
 use super::super::*;
 use super::{CASES, bad_values, numbers, scalar, table};
+use crate::compute::special::normal_hazard;
 use crate::ir::Law;
 
 /// Parameter sets beyond those of every law: shapes from 1e-3 to 1e3, few and many degrees of freedom.
@@ -435,4 +437,46 @@ fn slopes_of_transports_in_a_table() {
             );
         }
     }
+}
+
+/// The transport keeps the probability: ln F(T(z; p); p) = ln Φ(z), whose derivatives therefore fit together, in far tails too.
+#[test]
+fn tails_move_with_the_transport() {
+    let (mut compared, mut all) = (0, 0);
+    for (d, p) in cases().filter(|(d, _)| !d.is_discrete() && d.name() != "Delta") {
+        for z in [
+            -37.0, -30.0, -20.0, -12.0, -5.0, -0.5, 0.5, 5.0, 12.0, 20.0, 30.0, 37.0,
+        ] {
+            all += 1;
+            let x = d.transport(p, z);
+            let (mut moved, mut tail) = (vec![0.0; p.len()], vec![0.0; p.len()]);
+            let in_z = d.d_transport(p, z, x, &mut moved);
+            let (value, in_x) = if z < 0.0 {
+                (d.log_cdf(p, x), d.d_log_cdf(p, x, &mut tail))
+            } else {
+                (d.log_ccdf(p, x), d.d_log_ccdf(p, x, &mut tail))
+            };
+            // What rounding x to an f64 does to the tail it does to the derivatives.
+            let rounding = 64.0 * f64::EPSILON * x.abs() * in_x.abs();
+            if is_clamped(x) || value == f64::NEG_INFINITY || rounding > 1e-3 {
+                continue;
+            }
+            compared += 1;
+            let close = |a: f64, b: f64| (a - b).abs() <= (1e-10 + rounding) * a.abs().max(b.abs());
+            let hazard = normal_hazard(-z.abs()).copysign(-z);
+            assert!(
+                close(in_x * in_z, hazard),
+                "{} {p:?} at z = {z}, x = {x:e}: {in_x:e} · {in_z:e} for {hazard:e}",
+                d.name()
+            );
+            for (i, (m, t)) in moved.iter().zip(&tail).enumerate() {
+                assert!(
+                    close(in_x * m, -t),
+                    "{} {p:?} at z = {z}, x = {x:e}: {in_x:e} · {m:e} + {t:e} in {i}",
+                    d.name()
+                );
+            }
+        }
+    }
+    assert!(compared * 3 > all * 2, "{compared} of {all}");
 }
