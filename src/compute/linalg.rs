@@ -1,6 +1,9 @@
 //! Small dense linear algebra on row-major slices, for distributions over vectors and matrices.
 //!
 //! Sizes here are those of one value of a distribution (a few to a few hundred): plain loops, no blocking.
+//!
+//! An adjoint carries the derivative of a number with respect to a result, its *bar*, back to the arguments. That of a
+//! symmetric matrix is symmetric: it goes with changes that keep the matrix so.
 
 /// The lower Cholesky factor of a symmetric n by n matrix, of which the lower triangle is read; `None` if it is not positive
 /// definite or holds a NaN.
@@ -59,5 +62,74 @@ pub fn times_transposed(a: &[f64], n: usize) -> Vec<f64> {
     let dot = |i: usize, j: usize| (0..n).map(|k| a[i * n + k] * a[j * n + k]).sum();
     (0..n * n)
         .map(|e| dot((e / n).max(e % n), (e / n).min(e % n)))
+        .collect()
+}
+
+/// Adds `scale` · a bᵀ, its lower triangle only, to the n by n matrix `m`.
+pub fn add_lower_outer(m: &mut [f64], n: usize, scale: f64, a: &[f64], b: &[f64]) {
+    for i in 0..n {
+        for j in 0..=i {
+            m[i * n + j] += scale * a[i] * b[j];
+        }
+    }
+}
+
+/// The bar of M = L Lᵀ from that of its Cholesky factor L, whose lower triangle is read.
+///
+/// # Source
+/// I. Murray, "Differentiation of the Cholesky decomposition" (2016), arXiv:1602.07527, equation 10: ½ L⁻ᵀ (P + Pᵀ) L⁻¹ with
+/// P the lower triangle of Lᵀ L̄, its diagonal halved.
+pub fn cholesky_adjoint(l: &[f64], n: usize, l_bar: &[f64]) -> Vec<f64> {
+    let mut m_bar = vec![0.0; n * n];
+    for i in 0..n {
+        for j in 0..=i {
+            let dot: f64 = (i..n).map(|k| l[k * n + i] * l_bar[k * n + j]).sum();
+            // P + Pᵀ: the halved diagonal comes twice.
+            m_bar[i * n + j] = dot;
+            m_bar[j * n + i] = dot;
+        }
+    }
+    // L⁻ᵀ from the left on each column; by symmetry again on what are the rows.
+    for _ in 0..2 {
+        for row in m_bar.chunks_mut(n.max(1)) {
+            solve_lower_transposed(l, n, row);
+        }
+        transpose(&mut m_bar, n);
+    }
+    m_bar.iter_mut().for_each(|v| *v *= 0.5);
+    m_bar
+}
+
+fn transpose(m: &mut [f64], n: usize) {
+    for i in 0..n {
+        for j in 0..i {
+            m.swap(i * n + j, j * n + i);
+        }
+    }
+}
+
+/// For x = L⁻¹ b: turns the bar of x into that of b, and adds L's to `l_bar`.
+pub fn solve_lower_adjoint(l: &[f64], n: usize, x: &[f64], bar: &mut [f64], l_bar: &mut [f64]) {
+    solve_lower_transposed(l, n, bar);
+    add_lower_outer(l_bar, n, -1.0, bar, x);
+}
+
+/// For x = L⁻ᵀ b: turns the bar of x into that of b, and adds L's to `l_bar`.
+pub fn solve_lower_transposed_adjoint(
+    l: &[f64],
+    n: usize,
+    x: &[f64],
+    bar: &mut [f64],
+    l_bar: &mut [f64],
+) {
+    solve_lower(l, n, bar);
+    add_lower_outer(l_bar, n, -1.0, x, bar);
+}
+
+/// The bar of A from that of A Aᵀ.
+pub fn times_transposed_adjoint(a: &[f64], n: usize, bar: &[f64]) -> Vec<f64> {
+    let both = |i: usize, k: usize| bar[i * n + k] + bar[k * n + i];
+    (0..n * n)
+        .map(|e| (0..n).map(|k| both(e / n, k) * a[k * n + e % n]).sum())
         .collect()
 }

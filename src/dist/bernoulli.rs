@@ -2,6 +2,7 @@
 
 use super::Univariate;
 use super::params::{is_unit, real, unit};
+use super::slopes::step;
 use crate::compute::special::{inv_logit, log_phi, softplus};
 
 describe!(Flip, Bool, "True with probability p.", [unit("p")]);
@@ -55,6 +56,16 @@ fn log_ccdf(log_one: f64, x: f64) -> f64 {
         f64::NAN
     } else {
         f64::NEG_INFINITY
+    }
+}
+
+/// Derivatives of the log of a tail, which depends on the parameter between 0 and 1 only.
+fn d_between(log_tail: f64, x: f64, slope: f64, dp: &mut [f64]) -> f64 {
+    if log_tail.is_finite() && (0.0..1.0).contains(&x) {
+        dp[0] = slope;
+        0.0
+    } else {
+        step(log_tail, dp)
     }
 }
 
@@ -112,13 +123,40 @@ impl Univariate for Bernoulli {
             f64::NAN
         }
     }
+    #[inline]
+    fn d_log_density(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        let mass = self.log_density(p, x);
+        if !mass.is_finite() {
+            return step(mass, dp);
+        }
+        dp[0] = if x == 1.0 {
+            1.0 / p[0]
+        } else {
+            -1.0 / (1.0 - p[0])
+        };
+        0.0
+    }
+    #[inline]
+    fn d_transport(&self, _p: &[f64], _z: f64, x: f64, dp: &mut [f64]) -> f64 {
+        step(x, dp)
+    }
+    fn d_log_cdf(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        d_between(self.log_cdf(p, x), x, -1.0 / (1.0 - p[0]), dp)
+    }
+    fn d_log_ccdf(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        d_between(self.log_ccdf(p, x), x, 1.0 / p[0], dp)
+    }
 }
 
 fn same(p: &[f64]) -> [f64; 1] {
     [p[0]]
 }
 
-same_as!(Flip, Bernoulli, same);
+fn chain(_p: &[f64], dq: [f64; 1]) -> [f64; 1] {
+    dq
+}
+
+same_as!(Flip, Bernoulli, same, chain);
 
 impl Univariate for BernoulliLogit {
     #[inline]
@@ -175,5 +213,27 @@ impl Univariate for BernoulliLogit {
         } else {
             f64::NAN
         }
+    }
+    #[inline]
+    fn d_log_density(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        if !p[0].is_finite() || (x != 0.0 && x != 1.0) {
+            return step(self.log_density(p, x), dp);
+        }
+        dp[0] = if x == 1.0 {
+            inv_logit(-p[0])
+        } else {
+            -inv_logit(p[0])
+        };
+        0.0
+    }
+    #[inline]
+    fn d_transport(&self, _p: &[f64], _z: f64, x: f64, dp: &mut [f64]) -> f64 {
+        step(x, dp)
+    }
+    fn d_log_cdf(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        d_between(self.log_cdf(p, x), x, -inv_logit(p[0]), dp)
+    }
+    fn d_log_ccdf(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        d_between(self.log_ccdf(p, x), x, inv_logit(-p[0]), dp)
     }
 }

@@ -4,8 +4,11 @@ use super::Univariate;
 use super::beta::transport_odds;
 use super::discrete::inverse;
 use super::params::{count, is_count, is_positive, is_whole, positive};
-use super::sums::{log_sum_down, log_sum_up};
-use crate::compute::special::{cap_log, lbeta, log_choose, log_gamma_ratio, log1mexp};
+use super::slopes::{complement, none, step, undefined};
+use super::sums::{log_sum_down, log_sum_up, mean_of_scores};
+use crate::compute::special::{
+    cap_log, digamma_difference, lbeta, log_choose, log_gamma_ratio, log1mexp,
+};
 
 describe!(
     BetaBinomial,
@@ -64,6 +67,51 @@ fn tails(p: &[f64], k: f64) -> (f64, f64) {
         None => (first, upper()),
         Some(up) if up < -0.5 => (log1mexp(up), up),
         Some(up) => (lower(), up),
+    }
+}
+
+/// Derivatives of the log-mass in alpha and beta.
+fn scores(p: &[f64], k: f64) -> [f64; 2] {
+    let [n, alpha, beta] = [p[0], p[1], p[2]];
+    let total = digamma_difference(alpha + beta, n);
+    [
+        digamma_difference(alpha, k) - total,
+        digamma_difference(beta, n - k) - total,
+    ]
+}
+
+/// Derivatives of the log of a tail: those of the masses on the side of the mean where k lies, averaged over that side, and the
+/// complement of that for the other.
+fn d_tail(p: &[f64], x: f64, is_upper: bool, dp: &mut [f64]) -> f64 {
+    if !valid(p) || x.is_nan() {
+        return undefined(dp);
+    }
+    let k = x.floor();
+    if k < 0.0 || k >= p[0] {
+        return none(dp);
+    }
+    let unimodal = p[1] >= 1.0 && p[2] >= 1.0;
+    let (lower, upper) = tails(p, k);
+    let sum_upper = k >= p[0] * p[1] / (p[1] + p[2]);
+    let mean = if sum_upper {
+        mean_of_scores(scores(p, k + 1.0), p[0] - k - 1.0, unimodal, |i| {
+            let j = k + 1.0 + i;
+            let up = [1.0 / (p[1] + j), -1.0 / (p[2] + p[0] - j - 1.0)];
+            (ratio(p, j), up)
+        })
+    } else {
+        mean_of_scores(scores(p, k), k, unimodal, |i| {
+            let j = k - i;
+            let down = [-1.0 / (p[1] + j - 1.0), 1.0 / (p[2] + p[0] - j)];
+            (1.0 / ratio(p, j - 1.0), down)
+        })
+    };
+    dp[0] = 0.0;
+    dp[1..].copy_from_slice(&mean);
+    match (is_upper, sum_upper) {
+        (true, false) => complement(0.0, dp, lower, upper),
+        (false, true) => complement(0.0, dp, upper, lower),
+        _ => 0.0,
     }
 }
 
@@ -134,5 +182,26 @@ impl Univariate for BetaBinomial {
         } else {
             f64::NAN
         }
+    }
+    fn d_log_density(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        if !valid(p) || x.is_nan() {
+            return undefined(dp);
+        }
+        if x < 0.0 || x > p[0] || !is_whole(x) {
+            return none(dp);
+        }
+        let [alpha, beta] = scores(p, x);
+        (dp[0], dp[1], dp[2]) = (0.0, alpha, beta);
+        0.0
+    }
+    #[inline]
+    fn d_transport(&self, _p: &[f64], _z: f64, x: f64, dp: &mut [f64]) -> f64 {
+        step(x, dp)
+    }
+    fn d_log_cdf(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        d_tail(p, x, false, dp)
+    }
+    fn d_log_ccdf(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        d_tail(p, x, true, dp)
     }
 }

@@ -3,6 +3,7 @@
 use super::Univariate;
 use super::discrete::{guess, inverse};
 use super::params::{count, is_count, is_unit, is_whole, real, unit};
+use super::slopes::{none, step, undefined};
 use crate::compute::special::{Odds, log_beta_kernel, log_beta_tails, log_choose, xlogy};
 
 describe!(
@@ -72,6 +73,15 @@ pub fn transport(n: f64, at: Odds, z: f64) -> f64 {
     )
 }
 
+/// −dF(k)/dp over a tail, k = ⌊x⌋: n times the mass at k among n − 1 trials. 0 where the tail does not depend on p.
+fn d_tail(n: f64, at: Odds, x: f64, log_tail: f64) -> f64 {
+    let k = x.floor();
+    if k < 0.0 || k >= n || log_tail == f64::NEG_INFINITY {
+        return 0.0;
+    }
+    n * (log_mass(n - 1.0, at, k) - log_tail).exp()
+}
+
 impl Univariate for Binomial {
     fn transport(&self, p: &[f64], z: f64) -> f64 {
         if valid(p) {
@@ -129,6 +139,43 @@ impl Univariate for Binomial {
         } else {
             f64::NAN
         }
+    }
+    fn d_log_density(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        if !valid(p) || x.is_nan() {
+            return undefined(dp);
+        }
+        let [n, share] = [p[0], p[1]];
+        let impossible = (share == 0.0 && x != 0.0) || (share == 1.0 && x != n);
+        if x < 0.0 || x > n || !is_whole(x) || impossible {
+            return none(dp);
+        }
+        dp[0] = 0.0;
+        dp[1] = if share == 0.0 || share == 1.0 {
+            n - 2.0 * n * (1.0 - share)
+        } else {
+            (x - n * share) / share / (1.0 - share)
+        };
+        0.0
+    }
+    #[inline]
+    fn d_transport(&self, _p: &[f64], _z: f64, x: f64, dp: &mut [f64]) -> f64 {
+        step(x, dp)
+    }
+    fn d_log_cdf(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        if !valid(p) || x.is_nan() {
+            return undefined(dp);
+        }
+        dp[0] = 0.0;
+        dp[1] = -d_tail(p[0], Odds::from_x(p[1]), x, self.log_cdf(p, x));
+        0.0
+    }
+    fn d_log_ccdf(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        if !valid(p) || x.is_nan() {
+            return undefined(dp);
+        }
+        dp[0] = 0.0;
+        dp[1] = d_tail(p[0], Odds::from_x(p[1]), x, self.log_ccdf(p, x));
+        0.0
     }
 }
 
@@ -188,5 +235,39 @@ impl Univariate for BinomialLogit {
         } else {
             f64::NAN
         }
+    }
+    fn d_log_density(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        if !logit_valid(p) || x.is_nan() {
+            return undefined(dp);
+        }
+        if x < 0.0 || x > p[0] || !is_whole(x) {
+            return none(dp);
+        }
+        let at = Odds::from_logit(p[1]);
+        dp[0] = 0.0;
+        dp[1] = x * at.y - (p[0] - x) * at.x;
+        0.0
+    }
+    #[inline]
+    fn d_transport(&self, _p: &[f64], _z: f64, x: f64, dp: &mut [f64]) -> f64 {
+        step(x, dp)
+    }
+    fn d_log_cdf(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        if !logit_valid(p) || x.is_nan() {
+            return undefined(dp);
+        }
+        let at = Odds::from_logit(p[1]);
+        dp[0] = 0.0;
+        dp[1] = -at.x * at.y * d_tail(p[0], at, x, self.log_cdf(p, x));
+        0.0
+    }
+    fn d_log_ccdf(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        if !logit_valid(p) || x.is_nan() {
+            return undefined(dp);
+        }
+        let at = Odds::from_logit(p[1]);
+        dp[0] = 0.0;
+        dp[1] = at.x * at.y * d_tail(p[0], at, x, self.log_ccdf(p, x));
+        0.0
     }
 }

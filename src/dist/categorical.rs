@@ -3,6 +3,7 @@
 use super::Multivariate;
 use super::dirichlet::vector_length;
 use super::params::{is_simplex, is_whole, real_vector, simplex};
+use super::slopes::spoil;
 use crate::base::Shape;
 use crate::compute::special::{logsumexp, phi};
 
@@ -136,6 +137,38 @@ impl Multivariate for Categorical {
             f64::NAN
         };
     }
+    fn log_density_adjoint(
+        &self,
+        p: &[&[f64]],
+        _shapes: &[&Shape],
+        x: &[f64],
+        bar: f64,
+        dp: &mut [&mut [f64]],
+        dx: &mut [f64],
+    ) {
+        if bar == 0.0 {
+            return;
+        }
+        if !is_simplex(p[0]) || x[0].is_nan() {
+            return spoil(dp, dx);
+        }
+        if let Some(k) = index(x[0], p[0].len()).filter(|&k| p[0][k] > 0.0) {
+            let total: f64 = p[0].iter().sum();
+            dp[0].iter_mut().for_each(|d| *d -= bar / total);
+            dp[0][k] += bar / p[0][k];
+        }
+    }
+    fn transport_adjoint(
+        &self,
+        _p: &[&[f64]],
+        _shapes: &[&Shape],
+        _z: &[f64],
+        _x: &[f64],
+        _bar: &[f64],
+        _dp: &mut [&mut [f64]],
+        _dz: &mut [f64],
+    ) {
+    }
 }
 
 /// logsumexp of finite logits; NaN if one is not finite.
@@ -188,5 +221,41 @@ impl Multivariate for CategoricalLogit {
     fn sd(&self, p: &[&[f64]], _shapes: &[&Shape], out: &mut [f64]) {
         let total = log_total(p[0]);
         out[0] = moments(p[0].len(), 1.0, |k| (p[0][k] - total).exp()).1;
+    }
+    fn log_density_adjoint(
+        &self,
+        p: &[&[f64]],
+        _shapes: &[&Shape],
+        x: &[f64],
+        bar: f64,
+        dp: &mut [&mut [f64]],
+        dx: &mut [f64],
+    ) {
+        if bar == 0.0 {
+            return;
+        }
+        let total = log_total(p[0]);
+        if total.is_nan() || x[0].is_nan() {
+            return spoil(dp, dx);
+        }
+        if let Some(k) = index(x[0], p[0].len()) {
+            let shares = p[0].iter().map(|l| (l - total).exp());
+            dp[0]
+                .iter_mut()
+                .zip(shares)
+                .for_each(|(d, s)| *d -= bar * s);
+            dp[0][k] += bar;
+        }
+    }
+    fn transport_adjoint(
+        &self,
+        _p: &[&[f64]],
+        _shapes: &[&Shape],
+        _z: &[f64],
+        _x: &[f64],
+        _bar: &[f64],
+        _dp: &mut [&mut [f64]],
+        _dz: &mut [f64],
+    ) {
     }
 }

@@ -21,5 +21,10 @@ fn gamma(p: &[f64]) -> [f64; 2] {
     [0.5 * p[0], 0.5]
 }
 
-same_as!(ChiSquare, Gamma, gamma);
-same_as!(InvChiSquare, InvGamma, gamma);
+/// Derivatives in nu from those in the gamma distribution's parameters.
+fn chain(_p: &[f64], dq: [f64; 2]) -> [f64; 1] {
+    [0.5 * dq[0]]
+}
+
+same_as!(ChiSquare, Gamma, gamma, chain);
+same_as!(InvChiSquare, InvGamma, gamma, chain);

@@ -2,6 +2,7 @@
 
 use super::Univariate;
 use super::params::real;
+use super::slopes::{step, undefined};
 
 describe!(
     Delta,
@@ -57,5 +58,21 @@ impl Univariate for Delta {
     }
     fn sd(&self, p: &[f64]) -> f64 {
         if p[0].is_finite() { 0.0 } else { f64::NAN }
+    }
+    fn d_log_density(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        step(self.log_density(p, x), dp)
+    }
+    fn d_transport(&self, _p: &[f64], _z: f64, x: f64, dp: &mut [f64]) -> f64 {
+        if x.is_nan() {
+            return undefined(dp);
+        }
+        dp[0] = 1.0;
+        0.0
+    }
+    fn d_log_cdf(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        step(self.log_cdf(p, x), dp)
+    }
+    fn d_log_ccdf(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        step(self.log_ccdf(p, x), dp)
     }
 }

@@ -29,9 +29,10 @@ macro_rules! describe {
     };
 }
 
-/// Implements [`Univariate`](super::Univariate) for a distribution that is another one with parameters computed from its own.
+/// Implements [`Univariate`](super::Univariate) for a distribution that is another one with parameters computed from its own;
+/// `$chain(p, dq)` carries derivatives in the other's parameters back to its own.
 macro_rules! same_as {
-    ($name:ident, $other:expr, $params:path) => {
+    ($name:ident, $other:expr, $params:path, $chain:path) => {
         impl $crate::dist::Univariate for $name {
             #[inline]
             fn transport(&self, p: &[f64], z: f64) -> f64 {
@@ -55,6 +56,30 @@ macro_rules! same_as {
             }
             fn sd(&self, p: &[f64]) -> f64 {
                 $other.sd(&$params(p))
+            }
+            fn d_log_density(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+                let (q, mut dq) = ($params(p), $params(p));
+                let slope = $other.d_log_density(&q, x, &mut dq);
+                dp.copy_from_slice(&$chain(p, dq));
+                slope
+            }
+            fn d_transport(&self, p: &[f64], z: f64, x: f64, dp: &mut [f64]) -> f64 {
+                let (q, mut dq) = ($params(p), $params(p));
+                let slope = $other.d_transport(&q, z, x, &mut dq);
+                dp.copy_from_slice(&$chain(p, dq));
+                slope
+            }
+            fn d_log_cdf(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+                let (q, mut dq) = ($params(p), $params(p));
+                let slope = $other.d_log_cdf(&q, x, &mut dq);
+                dp.copy_from_slice(&$chain(p, dq));
+                slope
+            }
+            fn d_log_ccdf(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+                let (q, mut dq) = ($params(p), $params(p));
+                let slope = $other.d_log_ccdf(&q, x, &mut dq);
+                dp.copy_from_slice(&$chain(p, dq));
+                slope
             }
         }
     };

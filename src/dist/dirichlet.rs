@@ -9,10 +9,11 @@
 //! ```
 
 use super::Multivariate;
-use super::beta::transport_odds;
+use super::beta::{d_logit, transport_odds};
 use super::params::{SIMPLEX_TOLERANCE, is_positive, positive_vector};
+use super::slopes::{is_clamped, spoil};
 use crate::base::Shape;
-use crate::compute::special::lgamma;
+use crate::compute::special::{digamma, lgamma};
 
 describe!(
     Dirichlet,
@@ -95,5 +96,69 @@ impl Multivariate for Dirichlet {
         let total: f64 = p[0].iter().sum();
         let sd = |a: f64| (a / total * (1.0 - a / total) / (total + 1.0)).sqrt();
         out.iter_mut().zip(p[0]).for_each(|(o, &a)| *o = sd(a));
+    }
+    fn log_density_adjoint(
+        &self,
+        p: &[&[f64]],
+        _shapes: &[&Shape],
+        x: &[f64],
+        bar: f64,
+        dp: &mut [&mut [f64]],
+        dx: &mut [f64],
+    ) {
+        if bar == 0.0 {
+            return;
+        }
+        let density = self.log_density(p, &[], x);
+        if density.is_nan() {
+            return spoil(dp, dx);
+        }
+        if density.is_infinite() {
+            return;
+        }
+        let total = digamma(p[0].iter().sum());
+        for (i, (&a, &x)) in p[0].iter().zip(x).enumerate() {
+            if x > 0.0 {
+                dp[0][i] += bar * (total - digamma(a) + x.ln());
+                dx[i] += bar * (a - 1.0) / x;
+            }
+        }
+    }
+    fn transport_adjoint(
+        &self,
+        p: &[&[f64]],
+        _shapes: &[&Shape],
+        z: &[f64],
+        x: &[f64],
+        bar: &[f64],
+        dp: &mut [&mut [f64]],
+        dz: &mut [f64],
+    ) {
+        if bar.iter().all(|b| *b == 0.0) {
+            return;
+        }
+        let (alpha, last) = (p[0], x.len() - 1);
+        if !valid(alpha) || x.iter().any(|v| v.is_nan()) {
+            return spoil(dp, dz);
+        }
+        // In logs: a value that underflowed does not move.
+        let log_bar = |i: usize| if is_clamped(x[i]) { 0.0 } else { bar[i] * x[i] };
+        let (mut rest_bar, mut later) = (log_bar(last), alpha[last]);
+        let mut later_bars = vec![0.0; last];
+        for i in (0..last).rev() {
+            let at = transport_odds(alpha[i], later, z[i]);
+            let slopes = d_logit(alpha[i], later, at, z[i]);
+            let logit_bar = log_bar(i) * at.y - rest_bar * at.x;
+            dz[i] += logit_bar * slopes.z;
+            dp[0][i] += logit_bar * slopes.alpha;
+            later_bars[i] = logit_bar * slopes.beta;
+            rest_bar += log_bar(i);
+            later += alpha[i];
+        }
+        let mut sum = 0.0;
+        for (d, later_bar) in dp[0][1..].iter_mut().zip(&later_bars) {
+            sum += later_bar;
+            *d += sum;
+        }
     }
 }

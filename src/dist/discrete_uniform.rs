@@ -3,6 +3,7 @@
 use super::Univariate;
 use super::discrete::inverse;
 use super::params::{integer, is_whole};
+use super::slopes::step;
 use crate::compute::special::phi;
 
 describe!(
@@ -101,5 +102,19 @@ impl Univariate for DiscreteUniform {
         } else {
             f64::NAN
         }
+    }
+    /// Its parameters are whole numbers.
+    fn d_log_density(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        step(self.log_density(p, x), dp)
+    }
+    #[inline]
+    fn d_transport(&self, _p: &[f64], _z: f64, x: f64, dp: &mut [f64]) -> f64 {
+        step(x, dp)
+    }
+    fn d_log_cdf(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        step(self.log_cdf(p, x), dp)
+    }
+    fn d_log_ccdf(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        step(self.log_ccdf(p, x), dp)
     }
 }

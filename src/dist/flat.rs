@@ -11,8 +11,9 @@
 
 use super::Univariate;
 use super::cauchy::Cauchy;
-use super::logistic::logit_of_noise;
+use super::logistic::{logit_of_noise, logit_slope};
 use super::params::{is_positive, location_scale, not_below_zero, positive, positive_finite, real};
+use super::slopes::{is_clamped, none, step, undefined};
 use crate::compute::special::{log_inv_logit, softplus};
 
 describe!(
@@ -63,6 +64,36 @@ impl Univariate for Flat {
     fn is_improper(&self) -> bool {
         true
     }
+    fn d_log_density(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        step(self.log_density(p, x), dp)
+    }
+    fn d_transport(&self, p: &[f64], z: f64, x: f64, dp: &mut [f64]) -> f64 {
+        Cauchy.d_transport(p, z, x, dp)
+    }
+    fn d_log_cdf(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        Cauchy.d_log_cdf(p, x, dp)
+    }
+    fn d_log_ccdf(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        Cauchy.d_log_ccdf(p, x, dp)
+    }
+    fn d_improper_correction(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        let slope = Cauchy.d_log_density(p, x, dp);
+        dp.iter_mut().for_each(|d| *d = -*d);
+        -slope
+    }
+}
+
+/// Derivatives of the log of a tail of `HalfFlat`'s base, P(X ≤ x) = x / (sigma + x), given that in ln x.
+fn d_tail(p: &[f64], x: f64, dp: &mut [f64], in_log_x: impl Fn(f64) -> f64) -> f64 {
+    if !is_positive(p[0]) || x.is_nan() {
+        return undefined(dp);
+    }
+    if x <= 0.0 || x == f64::INFINITY {
+        return none(dp);
+    }
+    let slope = in_log_x(x);
+    dp[0] = -slope / p[0];
+    slope / x
 }
 
 impl Univariate for HalfFlat {
@@ -121,5 +152,34 @@ impl Univariate for HalfFlat {
     }
     fn is_improper(&self) -> bool {
         true
+    }
+    fn d_log_density(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        step(self.log_density(p, x), dp)
+    }
+    fn d_transport(&self, p: &[f64], z: f64, x: f64, dp: &mut [f64]) -> f64 {
+        if !is_positive(p[0]) || x.is_nan() {
+            return undefined(dp);
+        }
+        if is_clamped(x) {
+            return none(dp);
+        }
+        dp[0] = x / p[0];
+        x * logit_slope(z)
+    }
+    fn d_log_cdf(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        d_tail(p, x, dp, |x| p[0] / (p[0] + x))
+    }
+    fn d_log_ccdf(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        d_tail(p, x, dp, |x| -x / (p[0] + x))
+    }
+    fn d_improper_correction(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        if !is_positive(p[0]) || x.is_nan() {
+            return undefined(dp);
+        }
+        if x < 0.0 || x == f64::INFINITY {
+            return none(dp);
+        }
+        dp[0] = (1.0 - x / p[0]) / (p[0] + x);
+        2.0 / (p[0] + x)
     }
 }

@@ -5,8 +5,10 @@
 
 use super::Univariate;
 use super::params::{is_positive, not_below_zero, positive, positive_finite};
+use super::slopes::{is_clamped, none, tail_slope, undefined};
 use crate::compute::special::{
-    inv_log_gamma_p, inv_log_gamma_q, log_gamma_kernel, log_gamma_tails, log_phi,
+    d_log_gamma_kernel, d_log_gamma_tails, inv_log_gamma_p, inv_log_gamma_q, log_gamma_kernel,
+    log_gamma_tails, log_phi, normal_log_density,
 };
 
 describe!(
@@ -42,6 +44,47 @@ fn tails(shape: f64, x: f64) -> (f64, f64) {
     } else {
         log_gamma_tails(shape, not_below_zero(x), not_below_zero(x).ln())
     }
+}
+
+/// Derivatives in z and in the shape of ln t, the standard variable that noise is carried to.
+fn d_log_transport(shape: f64, t: f64, log_t: f64, z: f64) -> (f64, f64) {
+    let kernel = log_gamma_kernel(shape, t, log_t);
+    let (lower, upper) = d_log_gamma_tails(shape, t, log_t);
+    let in_shape = if lower.value < upper.value {
+        -lower.slopes[0] * (lower.value - kernel).exp()
+    } else {
+        upper.slopes[0] * (upper.value - kernel).exp()
+    };
+    ((normal_log_density(z) - kernel).exp(), in_shape)
+}
+
+/// Derivatives of ln P: writes that in the shape, returns that in ln t.
+fn d_lower(shape: f64, t: f64, log_t: f64, dp: &mut [f64]) -> f64 {
+    let lower = d_log_gamma_tails(shape, t, log_t).0;
+    dp[0] = lower.slopes[0];
+    tail_slope(log_gamma_kernel(shape, t, log_t), lower.value)
+}
+
+/// Derivatives of ln Q: writes that in the shape, returns that in ln t.
+fn d_upper(shape: f64, t: f64, log_t: f64, dp: &mut [f64]) -> f64 {
+    let upper = d_log_gamma_tails(shape, t, log_t).1;
+    dp[0] = upper.slopes[0];
+    -tail_slope(log_gamma_kernel(shape, t, log_t), upper.value)
+}
+
+/// The gamma variable and its log at a value x of the inverse distribution that has a density; `None` elsewhere, `dp` then being
+/// filled with what all derivatives are.
+fn inverse(p: &[f64], x: f64, dp: &mut [f64]) -> Option<(f64, f64)> {
+    if !valid(p) || x.is_nan() {
+        undefined(dp);
+        return None;
+    }
+    let t = p[1] / x;
+    if x <= 0.0 || x == f64::INFINITY || t == f64::INFINITY {
+        none(dp);
+        return None;
+    }
+    Some((t, p[1].ln() - x.ln()))
 }
 
 impl Univariate for Gamma {
@@ -99,6 +142,56 @@ impl Univariate for Gamma {
         } else {
             f64::NAN
         }
+    }
+    /// At 0, where a shape of 1 alone has a finite density, that in alpha is given as 0.
+    fn d_log_density(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        if !valid(p) || x.is_nan() {
+            return undefined(dp);
+        }
+        if x < 0.0 || x == f64::INFINITY || (x == 0.0 && p[0] != 1.0) {
+            return none(dp);
+        }
+        dp[1] = p[0] / p[1] - x;
+        if x == 0.0 {
+            dp[0] = 0.0;
+            return -p[1];
+        }
+        dp[0] = d_log_gamma_kernel(p[0], p[1] * x, p[1].ln() + x.ln());
+        (p[0] - 1.0) / x - p[1]
+    }
+    fn d_transport(&self, p: &[f64], z: f64, x: f64, dp: &mut [f64]) -> f64 {
+        if !valid(p) || x.is_nan() {
+            return undefined(dp);
+        }
+        if is_clamped(x) {
+            return none(dp);
+        }
+        let (in_z, in_shape) = d_log_transport(p[0], p[1] * x, p[1].ln() + x.ln(), z);
+        dp[0] = x * in_shape;
+        dp[1] = -x / p[1];
+        x * in_z
+    }
+    fn d_log_cdf(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        if !valid(p) || x.is_nan() {
+            return undefined(dp);
+        }
+        if x <= 0.0 || x == f64::INFINITY {
+            return none(dp);
+        }
+        let in_log_x = d_lower(p[0], p[1] * x, p[1].ln() + x.ln(), dp);
+        dp[1] = in_log_x / p[1];
+        in_log_x / x
+    }
+    fn d_log_ccdf(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        if !valid(p) || x.is_nan() {
+            return undefined(dp);
+        }
+        if x <= 0.0 || x == f64::INFINITY {
+            return none(dp);
+        }
+        let in_log_x = d_upper(p[0], p[1] * x, p[1].ln() + x.ln(), dp);
+        dp[1] = in_log_x / p[1];
+        in_log_x / x
     }
 }
 
@@ -162,5 +255,41 @@ impl Univariate for InvGamma {
         } else {
             f64::NAN
         }
+    }
+    fn d_log_density(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        let Some((t, log_t)) = inverse(p, x, dp) else {
+            return dp[0];
+        };
+        dp[0] = d_log_gamma_kernel(p[0], t, log_t);
+        dp[1] = (p[0] - t) / p[1];
+        -(p[0] - t + 1.0) / x
+    }
+    fn d_transport(&self, p: &[f64], z: f64, x: f64, dp: &mut [f64]) -> f64 {
+        if is_clamped(x) && valid(p) {
+            return none(dp);
+        }
+        let Some((t, log_t)) = inverse(p, x, dp) else {
+            return dp[0];
+        };
+        let (in_z, in_shape) = d_log_transport(p[0], t, log_t, -z);
+        dp[0] = -x * in_shape;
+        dp[1] = x / p[1];
+        x * in_z
+    }
+    fn d_log_cdf(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        let Some((t, log_t)) = inverse(p, x, dp) else {
+            return dp[0];
+        };
+        let in_log_t = d_upper(p[0], t, log_t, dp);
+        dp[1] = in_log_t / p[1];
+        -in_log_t / x
+    }
+    fn d_log_ccdf(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        let Some((t, log_t)) = inverse(p, x, dp) else {
+            return dp[0];
+        };
+        let in_log_t = d_lower(p[0], t, log_t, dp);
+        dp[1] = in_log_t / p[1];
+        -in_log_t / x
     }
 }

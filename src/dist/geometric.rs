@@ -3,6 +3,7 @@
 use super::Univariate;
 use super::discrete::inverse;
 use super::params::{is_whole, unit};
+use super::slopes::{complement, step};
 use crate::compute::special::{log_phi, log1mexp};
 
 describe!(
@@ -81,5 +82,29 @@ impl Univariate for Geometric {
         } else {
             f64::NAN
         }
+    }
+    fn d_log_density(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        let mass = self.log_density(p, x);
+        if !mass.is_finite() {
+            return step(mass, dp);
+        }
+        dp[0] = 1.0 / p[0] - if x == 0.0 { 0.0 } else { x / (1.0 - p[0]) };
+        0.0
+    }
+    #[inline]
+    fn d_transport(&self, _p: &[f64], _z: f64, x: f64, dp: &mut [f64]) -> f64 {
+        step(x, dp)
+    }
+    fn d_log_cdf(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        let slope = self.d_log_ccdf(p, x, dp);
+        complement(slope, dp, self.log_ccdf(p, x), self.log_cdf(p, x))
+    }
+    fn d_log_ccdf(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        let tail = self.log_ccdf(p, x);
+        if !tail.is_finite() || x < 0.0 {
+            return step(tail, dp);
+        }
+        dp[0] = -(x.floor() + 1.0) / (1.0 - p[0]);
+        0.0
     }
 }

@@ -4,6 +4,7 @@ use super::Univariate;
 use super::binomial;
 use super::discrete::{guess, inverse};
 use super::params::{count, is_count, is_whole};
+use super::slopes::step;
 use super::sums::{log_sum_down, log_sum_up};
 use crate::compute::special::{Odds, cap_log, log1mexp};
 
@@ -131,5 +132,19 @@ impl Univariate for Hypergeometric {
         } else {
             (self.mean(p) * ((p[0] - p[1]) / p[0]) * ((p[0] - p[2]) / (p[0] - 1.0))).sqrt()
         }
+    }
+    /// Its parameters are whole numbers.
+    fn d_log_density(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        step(self.log_density(p, x), dp)
+    }
+    #[inline]
+    fn d_transport(&self, _p: &[f64], _z: f64, x: f64, dp: &mut [f64]) -> f64 {
+        step(x, dp)
+    }
+    fn d_log_cdf(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        step(self.log_cdf(p, x), dp)
+    }
+    fn d_log_ccdf(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        step(self.log_ccdf(p, x), dp)
     }
 }

@@ -12,11 +12,14 @@
 //! Journal of Multivariate Analysis 100 (2009), section 2.4; densities as in Stan.
 
 use super::Multivariate;
-use super::beta::transport_odds;
+use super::beta::{d_logit, transport_odds};
 use super::params::{count, is_count, is_positive, is_symmetric, positive};
+use super::slopes::{add, spoil};
 use crate::base::Shape;
-use crate::compute::linalg::{cholesky, log_diagonal, times_transposed};
-use crate::compute::special::{LN_2, lbeta};
+use crate::compute::linalg::{
+    cholesky, inverse_from_cholesky, log_diagonal, times_transposed, times_transposed_adjoint,
+};
+use crate::compute::special::{LN_2, digamma_difference, lbeta};
 
 describe!(
     LKJCorr,
@@ -104,6 +107,45 @@ fn transport_factor(d: usize, eta: f64, z: &[f64], out: &mut [f64]) {
     }
 }
 
+/// The derivative of [`log_normaliser`] in eta.
+fn d_log_normaliser(d: usize, eta: f64) -> f64 {
+    (0..d.saturating_sub(1))
+        .map(|j| {
+            let b = column_shape(d, eta, j);
+            2.0 * (d - 1 - j) as f64 * (LN_2 - digamma_difference(b, b))
+        })
+        .sum()
+}
+
+/// Adds to the bar of z, and returns that of eta, given that of the factor's elements (on and below the diagonal).
+fn transport_factor_adjoint(d: usize, eta: f64, z: &[f64], bar: &[f64], dz: &mut [f64]) -> f64 {
+    let mut eta_bar = 0.0;
+    let mut row = Vec::with_capacity(d); // the odds of a row, and ln of the length left before each
+    for i in 0..d {
+        row.clear();
+        let first = i * i.saturating_sub(1) / 2;
+        let mut log_rest = 0.0;
+        for j in 0..i {
+            let b = column_shape(d, eta, j);
+            let odds = transport_odds(b, b, z[first + j]);
+            row.push((odds, log_rest));
+            log_rest += LN_2 + 0.5 * (odds.log_x + odds.log_y);
+        }
+        let mut rest_bar = bar[i * d + i] * f64::exp(log_rest);
+        for (j, &(odds, log_rest)) in row.iter().enumerate().rev() {
+            let b = column_shape(d, eta, j);
+            let element_bar = bar[i * d + j] * f64::exp(log_rest);
+            let logit_bar =
+                2.0 * element_bar * odds.x * odds.y + 0.5 * rest_bar * (odds.y - odds.x);
+            let slopes = d_logit(b, b, odds, z[first + j]);
+            dz[first + j] += logit_bar * slopes.z;
+            eta_bar += logit_bar * (slopes.alpha + slopes.beta);
+            rest_bar += element_bar * (0.5 * odds.logit()).tanh();
+        }
+    }
+    eta_bar
+}
+
 /// Whether L is the factor of a correlation matrix: lower triangular, positive diagonal, rows of length 1.
 fn is_correlation_factor(l: &[f64], d: usize) -> bool {
     l.chunks(d).enumerate().all(|(i, row)| {
@@ -141,6 +183,50 @@ impl Multivariate for LKJCholesky {
         }
         let power = |i: usize| (d - 1 - i) as f64 + 2.0 * (eta - 1.0);
         (1..d).map(|i| power(i) * x[i * d + i].ln()).sum::<f64>() - log_normaliser(d, eta)
+    }
+    fn log_density_adjoint(
+        &self,
+        p: &[&[f64]],
+        _shapes: &[&Shape],
+        x: &[f64],
+        bar: f64,
+        dp: &mut [&mut [f64]],
+        dx: &mut [f64],
+    ) {
+        if bar == 0.0 {
+            return;
+        }
+        let density = self.log_density(p, &[], x);
+        if density.is_nan() {
+            return spoil(dp, dx);
+        }
+        if density.is_infinite() {
+            return;
+        }
+        let (d, eta) = (p[0][0] as usize, p[1][0]);
+        for i in 1..d {
+            let power = (d - 1 - i) as f64 + 2.0 * (eta - 1.0);
+            dx[i * d + i] += bar * power / x[i * d + i];
+        }
+        dp[1][0] += bar * (2.0 * log_diagonal(x, d) - d_log_normaliser(d, eta));
+    }
+    fn transport_adjoint(
+        &self,
+        p: &[&[f64]],
+        _shapes: &[&Shape],
+        z: &[f64],
+        x: &[f64],
+        bar: &[f64],
+        dp: &mut [&mut [f64]],
+        dz: &mut [f64],
+    ) {
+        if bar.iter().all(|b| *b == 0.0) {
+            return;
+        }
+        if !valid(p) || x.iter().any(|v| v.is_nan()) {
+            return spoil(dp, dz);
+        }
+        dp[1][0] += transport_factor_adjoint(p[0][0] as usize, p[1][0], z, bar, dz);
     }
 }
 
@@ -203,5 +289,51 @@ impl Multivariate for LKJCorr {
                 1.0 / (2.0 * b + 1.0).sqrt()
             }
         });
+    }
+    fn log_density_adjoint(
+        &self,
+        p: &[&[f64]],
+        _shapes: &[&Shape],
+        x: &[f64],
+        bar: f64,
+        dp: &mut [&mut [f64]],
+        dx: &mut [f64],
+    ) {
+        if bar == 0.0 {
+            return;
+        }
+        let density = self.log_density(p, &[], x);
+        if density.is_nan() {
+            return spoil(dp, dx);
+        }
+        let (d, eta) = (p[0][0] as usize, p[1][0]);
+        let Some(l) = cholesky(x, d).filter(|_| density.is_finite()) else {
+            return;
+        };
+        add(dx, bar * (eta - 1.0), &inverse_from_cholesky(&l, d));
+        dp[1][0] += bar * (2.0 * log_diagonal(&l, d) - d_log_normaliser(d, eta));
+    }
+    fn transport_adjoint(
+        &self,
+        p: &[&[f64]],
+        _shapes: &[&Shape],
+        z: &[f64],
+        x: &[f64],
+        bar: &[f64],
+        dp: &mut [&mut [f64]],
+        dz: &mut [f64],
+    ) {
+        if bar.iter().all(|b| *b == 0.0) {
+            return;
+        }
+        if !valid(p) || x.iter().any(|v| v.is_nan()) {
+            return spoil(dp, dz);
+        }
+        let d = p[0][0] as usize;
+        let (mut l, mut r_bar) = (vec![0.0; d * d], bar.to_vec());
+        transport_factor(d, p[1][0], z, &mut l);
+        (0..d).for_each(|i| r_bar[i * d + i] = 0.0); // the diagonal is 1
+        let l_bar = times_transposed_adjoint(&l, d, &r_bar);
+        dp[1][0] += transport_factor_adjoint(d, p[1][0], z, &l_bar, dz);
     }
 }

@@ -1,9 +1,11 @@
 //! The logistic distribution.
 
-use super::Univariate;
-use super::params::{location_scale, positive, real};
-use crate::compute::special::{erf, log_inv_logit, log_phi, softplus};
-use std::f64::consts::{FRAC_1_SQRT_2, PI};
+use super::location_scale::Standard;
+use super::params::{positive, real};
+use crate::compute::special::{
+    erf, inv_logit, log_inv_logit, log_phi, normal_hazard, phi, softplus,
+};
+use std::f64::consts::FRAC_1_SQRT_2;
 
 describe!(
     Logistic,
@@ -12,57 +14,35 @@ describe!(
     [real("mu"), positive("sigma")]
 );
 
-impl Univariate for Logistic {
+impl Standard for Logistic {
+    const MEAN: f64 = 0.0;
+    const SD: f64 = 1.8137993642342178; // π/√3
     #[inline]
-    fn transport(&self, p: &[f64], z: f64) -> f64 {
-        if location_scale(p[0], p[1]) {
-            p[0] + p[1] * logit_of_noise(z)
-        } else {
-            f64::NAN
-        }
+    fn of_noise(z: f64) -> f64 {
+        logit_of_noise(z)
     }
     #[inline]
-    fn log_density(&self, p: &[f64], x: f64) -> f64 {
-        if !location_scale(p[0], p[1]) {
-            return f64::NAN;
-        }
-        let t = ((x - p[0]) / p[1]).abs();
-        -t - 2.0 * (-t).exp().ln_1p() - p[1].ln()
+    fn log_shape(t: f64) -> f64 {
+        -t.abs() - 2.0 * (-t.abs()).exp().ln_1p()
     }
-    fn log_cdf(&self, p: &[f64], x: f64) -> f64 {
-        if location_scale(p[0], p[1]) {
-            log_inv_logit((x - p[0]) / p[1])
-        } else {
-            f64::NAN
-        }
+    #[inline]
+    fn score(t: f64) -> f64 {
+        -(0.5 * t).tanh()
     }
-    fn log_ccdf(&self, p: &[f64], x: f64) -> f64 {
-        if location_scale(p[0], p[1]) {
-            -softplus((x - p[0]) / p[1])
-        } else {
-            f64::NAN
-        }
+    fn log_lower(t: f64) -> f64 {
+        log_inv_logit(t)
     }
-    fn support(&self, p: &[f64]) -> (f64, f64) {
-        if location_scale(p[0], p[1]) {
-            (f64::NEG_INFINITY, f64::INFINITY)
-        } else {
-            (f64::NAN, f64::NAN)
-        }
+    fn log_upper(t: f64) -> f64 {
+        -softplus(t)
     }
-    fn mean(&self, p: &[f64]) -> f64 {
-        if location_scale(p[0], p[1]) {
-            p[0]
-        } else {
-            f64::NAN
-        }
+    fn noise_slope(z: f64, _t: f64) -> f64 {
+        logit_slope(z)
     }
-    fn sd(&self, p: &[f64]) -> f64 {
-        if location_scale(p[0], p[1]) {
-            p[1] * PI / 3f64.sqrt()
-        } else {
-            f64::NAN
-        }
+    fn lower_slope(t: f64) -> f64 {
+        inv_logit(-t)
+    }
+    fn upper_slope(t: f64) -> f64 {
+        inv_logit(t)
     }
 }
 
@@ -74,4 +54,10 @@ pub fn logit_of_noise(z: f64) -> f64 {
     } else {
         log_phi(z) - log_phi(-z)
     }
+}
+
+/// Its derivative, φ(z) / (Φ(z) Φ(−z)).
+#[inline]
+pub fn logit_slope(z: f64) -> f64 {
+    normal_hazard(-z.abs()) / phi(z.abs())
 }

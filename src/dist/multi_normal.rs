@@ -5,9 +5,11 @@
 use super::Multivariate;
 use super::dirichlet::vector_length;
 use super::params::{cholesky_factor, is_positive, is_symmetric, positive_definite, real_vector};
+use super::slopes::{add, spoil};
 use crate::base::Shape;
 use crate::compute::linalg::{
-    cholesky, inverse_from_cholesky, log_diagonal, solve_lower, solve_lower_transposed,
+    add_lower_outer, cholesky, cholesky_adjoint, inverse_from_cholesky, log_diagonal, solve_lower,
+    solve_lower_adjoint, solve_lower_transposed, solve_lower_transposed_adjoint,
 };
 use crate::compute::special::HALF_LN_2PI;
 
@@ -76,6 +78,45 @@ pub fn shift_and_scale(mu: &[f64], l: &[f64], z: &[f64], out: &mut [f64]) {
     }
 }
 
+/// Adds to the bars of mu, of L (lower triangle) and of z, given that of mu + L z.
+pub fn shift_and_scale_adjoint(
+    l: &[f64],
+    z: &[f64],
+    bar: &[f64],
+    mu_bar: &mut [f64],
+    l_bar: &mut [f64],
+    z_bar: &mut [f64],
+) {
+    let n = bar.len();
+    add(mu_bar, 1.0, bar);
+    add_lower_outer(l_bar, n, 1.0, bar, z);
+    for j in 0..n {
+        z_bar[j] += (j..n).map(|i| l[i * n + j] * bar[i]).sum::<f64>();
+    }
+}
+
+/// Adds to the bars of mu and Sigma = L Lᵀ, given that of a log-density g(rᵀ Sigma⁻¹ r) − ½ ln det Sigma of r = x − mu, where
+/// `weight` is −2g′ at √(rᵀ Sigma⁻¹ r). Returns minus the derivative in x.
+pub fn add_elliptical(
+    l: &[f64],
+    mut r: Vec<f64>,
+    weight: impl Fn(f64) -> f64,
+    bar: f64,
+    mu_bar: &mut [f64],
+    sigma_bar: &mut [f64],
+) -> Vec<f64> {
+    let n = r.len();
+    solve_lower(l, n, &mut r);
+    let weight = weight(r.iter().fold(0.0f64, |sum, v| sum.hypot(*v)));
+    solve_lower_transposed(l, n, &mut r);
+    for (e, inverse) in inverse_from_cholesky(l, n).into_iter().enumerate() {
+        sigma_bar[e] += 0.5 * bar * (weight * r[e / n] * r[e % n] - inverse);
+    }
+    r.iter_mut().for_each(|v| *v *= weight);
+    add(mu_bar, bar, &r);
+    r
+}
+
 /// The normal log-density of x with mean mu and covariance L Lᵀ.
 pub fn log_density_cholesky(mu: &[f64], l: &[f64], x: &[f64]) -> f64 {
     let n = mu.len();
@@ -118,6 +159,49 @@ impl Multivariate for MultiNormal {
                 .for_each(|(i, o)| *o = p[1][i * n + i].sqrt()),
             None => out.fill(f64::NAN),
         }
+    }
+    fn log_density_adjoint(
+        &self,
+        p: &[&[f64]],
+        _shapes: &[&Shape],
+        x: &[f64],
+        bar: f64,
+        dp: &mut [&mut [f64]],
+        dx: &mut [f64],
+    ) {
+        if bar == 0.0 {
+            return;
+        }
+        match valid_factor(p) {
+            Some(l) if x.iter().all(|v| !v.is_nan()) => {
+                let (mu, sigma) = dp.split_at_mut(1);
+                let r: Vec<f64> = x.iter().zip(p[0]).map(|(x, m)| x - m).collect();
+                let whitened = add_elliptical(&l, r, |_| 1.0, bar, mu[0], sigma[0]);
+                add(dx, -bar, &whitened);
+            }
+            _ => spoil(dp, dx),
+        }
+    }
+    fn transport_adjoint(
+        &self,
+        p: &[&[f64]],
+        _shapes: &[&Shape],
+        z: &[f64],
+        _x: &[f64],
+        bar: &[f64],
+        dp: &mut [&mut [f64]],
+        dz: &mut [f64],
+    ) {
+        if bar.iter().all(|b| *b == 0.0) {
+            return;
+        }
+        let Some(l) = valid_factor(p) else {
+            return spoil(dp, dz);
+        };
+        let n = z.len();
+        let mut l_bar = vec![0.0; n * n];
+        shift_and_scale_adjoint(&l, z, bar, dp[0], &mut l_bar, dz);
+        add(dp[1], 1.0, &cholesky_adjoint(&l, n, &l_bar));
     }
 }
 
@@ -169,6 +253,50 @@ impl Multivariate for MultiNormalCholesky {
         out.iter_mut()
             .zip(p[1].chunks(n))
             .for_each(|(o, row)| *o = row.iter().map(|v| v * v).sum::<f64>().sqrt());
+    }
+    fn log_density_adjoint(
+        &self,
+        p: &[&[f64]],
+        _shapes: &[&Shape],
+        x: &[f64],
+        bar: f64,
+        dp: &mut [&mut [f64]],
+        dx: &mut [f64],
+    ) {
+        if bar == 0.0 {
+            return;
+        }
+        if !cholesky_valid(p) || x.iter().any(|v| v.is_nan()) {
+            return spoil(dp, dx);
+        }
+        let (l, n) = (p[1], x.len());
+        let mut w: Vec<f64> = x.iter().zip(p[0]).map(|(x, m)| x - m).collect();
+        solve_lower(l, n, &mut w);
+        // −½ |w|² − Σ ln Lᵢᵢ, w = L⁻¹ (x − mu).
+        let mut w_bar: Vec<f64> = w.iter().map(|w| -bar * w).collect();
+        solve_lower_adjoint(l, n, &w, &mut w_bar, dp[1]);
+        (0..n).for_each(|i| dp[1][i * n + i] -= bar / l[i * n + i]);
+        add(dx, 1.0, &w_bar);
+        add(dp[0], -1.0, &w_bar);
+    }
+    fn transport_adjoint(
+        &self,
+        p: &[&[f64]],
+        _shapes: &[&Shape],
+        z: &[f64],
+        _x: &[f64],
+        bar: &[f64],
+        dp: &mut [&mut [f64]],
+        dz: &mut [f64],
+    ) {
+        if bar.iter().all(|b| *b == 0.0) {
+            return;
+        }
+        if !cholesky_valid(p) {
+            return spoil(dp, dz);
+        }
+        let (mu, l) = dp.split_at_mut(1);
+        shift_and_scale_adjoint(p[1], z, bar, mu[0], l[0], dz);
     }
 }
 
@@ -225,5 +353,57 @@ impl Multivariate for MultiNormalPrec {
             }
             None => out.fill(f64::NAN),
         }
+    }
+    fn log_density_adjoint(
+        &self,
+        p: &[&[f64]],
+        _shapes: &[&Shape],
+        x: &[f64],
+        bar: f64,
+        dp: &mut [&mut [f64]],
+        dx: &mut [f64],
+    ) {
+        if bar == 0.0 {
+            return;
+        }
+        let factor = valid_factor(p).filter(|_| x.iter().all(|v| !v.is_nan()));
+        let Some(q) = factor else {
+            return spoil(dp, dx);
+        };
+        let n = x.len();
+        let r: Vec<f64> = x.iter().zip(p[0]).map(|(x, m)| x - m).collect();
+        let covariance = inverse_from_cholesky(&q, n);
+        for i in 0..n {
+            let force: f64 = (0..n).map(|j| p[1][i * n + j] * r[j]).sum();
+            dx[i] -= bar * force;
+            dp[0][i] += bar * force;
+            for j in 0..n {
+                dp[1][i * n + j] += 0.5 * bar * (covariance[i * n + j] - r[i] * r[j]);
+            }
+        }
+    }
+    fn transport_adjoint(
+        &self,
+        p: &[&[f64]],
+        _shapes: &[&Shape],
+        z: &[f64],
+        x: &[f64],
+        bar: &[f64],
+        dp: &mut [&mut [f64]],
+        dz: &mut [f64],
+    ) {
+        if bar.iter().all(|b| *b == 0.0) {
+            return;
+        }
+        let Some(r) = valid_factor(p) else {
+            return spoil(dp, dz);
+        };
+        let n = z.len();
+        let moved: Vec<f64> = x.iter().zip(p[0]).map(|(x, m)| x - m).collect();
+        let (mut z_bar, mut r_bar) = (bar.to_vec(), vec![0.0; n * n]);
+        solve_lower_transposed_adjoint(&r, n, &moved, &mut z_bar, &mut r_bar);
+        add(dp[0], 1.0, bar);
+        add(dp[1], 1.0, &cholesky_adjoint(&r, n, &r_bar));
+        add(dz, 1.0, &z_bar);
     }
 }

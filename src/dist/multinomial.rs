@@ -4,6 +4,7 @@
 
 use super::dirichlet::vector_length;
 use super::params::{count, is_count, is_simplex, simplex};
+use super::slopes::spoil;
 use super::{Multivariate, binomial};
 use crate::base::Shape;
 use crate::compute::special::{Odds, log_factorial, xlogy};
@@ -64,5 +65,38 @@ impl Multivariate for Multinomial {
         out.iter_mut()
             .zip(p[1])
             .for_each(|(o, p)| *o = (n * p * (1.0 - p)).sqrt());
+    }
+    fn log_density_adjoint(
+        &self,
+        p: &[&[f64]],
+        _shapes: &[&Shape],
+        x: &[f64],
+        bar: f64,
+        dp: &mut [&mut [f64]],
+        dx: &mut [f64],
+    ) {
+        if bar == 0.0 {
+            return;
+        }
+        let density = self.log_density(p, &[], x);
+        if density.is_nan() {
+            return spoil(dp, dx);
+        }
+        if density > f64::NEG_INFINITY {
+            let seen = x.iter().zip(p[1]).zip(dp[1].iter_mut());
+            seen.filter(|((x, _), _)| **x > 0.0)
+                .for_each(|((x, p), d)| *d += bar * x / p);
+        }
+    }
+    fn transport_adjoint(
+        &self,
+        _p: &[&[f64]],
+        _shapes: &[&Shape],
+        _z: &[f64],
+        _x: &[f64],
+        _bar: &[f64],
+        _dp: &mut [&mut [f64]],
+        _dz: &mut [f64],
+    ) {
     }
 }

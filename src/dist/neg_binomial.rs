@@ -3,7 +3,11 @@
 use super::Univariate;
 use super::discrete::{guess, inverse};
 use super::params::{is_positive, is_whole, positive};
-use crate::compute::special::{Odds, log_beta_kernel, log_beta_tails};
+use super::slopes::{none, step, tail_slope, undefined};
+use crate::compute::special::{
+    Odds, d_log_beta_tails, digamma_difference, digamma_excess, log_beta_kernel, log_beta_tails,
+    log1pmx,
+};
 
 describe!(
     NegBinomial2,
@@ -28,7 +32,12 @@ fn mean_and_precision(p: &[f64]) -> [f64; 2] {
     }
 }
 
-same_as!(NegBinomial, NegBinomial2, mean_and_precision);
+/// Derivatives in alpha and beta from those in mean and precision.
+fn chain(p: &[f64], dq: [f64; 2]) -> [f64; 2] {
+    [dq[0] / p[1] + dq[1], -p[0] / p[1] / p[1] * dq[0]]
+}
+
+same_as!(NegBinomial, NegBinomial2, mean_and_precision, chain);
 
 fn valid(p: &[f64]) -> bool {
     is_positive(p[0]) && is_positive(p[1])
@@ -67,6 +76,28 @@ pub fn transport(size: f64, at: Odds, mean: f64, z: f64) -> f64 {
         |k| log_tails(size, at, k).0,
         |k| log_tails(size, at, k).1,
     )
+}
+
+/// Derivatives of the log of a tail of `NegBinomial2`, an incomplete beta function of shapes phi and k + 1 at the logit
+/// ln(phi/mu).
+fn d_tail(p: &[f64], x: f64, is_upper: bool, dp: &mut [f64]) -> f64 {
+    if !valid(p) || x.is_nan() {
+        return undefined(dp);
+    }
+    if x < 0.0 || x == f64::INFINITY {
+        return none(dp);
+    }
+    let (shape, at) = (x.floor() + 1.0, Odds::from_ratio(p[1] / p[0]));
+    let (lower, upper) = d_log_beta_tails(p[1], shape, at);
+    let (tail, sign) = if is_upper {
+        (upper, -1.0)
+    } else {
+        (lower, 1.0)
+    };
+    let in_logit = sign * tail_slope(log_beta_kernel(p[1], shape, at), tail.value);
+    dp[0] = -in_logit / p[0];
+    dp[1] = tail.slopes[0] + in_logit / p[1];
+    0.0
 }
 
 impl Univariate for NegBinomial2 {
@@ -116,5 +147,35 @@ impl Univariate for NegBinomial2 {
         } else {
             f64::NAN
         }
+    }
+    fn d_log_density(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        if !valid(p) || x.is_nan() {
+            return undefined(dp);
+        }
+        if x < 0.0 || !is_whole(x) {
+            return none(dp);
+        }
+        let [mu, phi] = [p[0], p[1]];
+        let gap = (x - mu) / (mu + phi);
+        dp[0] = phi / mu * gap;
+        // ψ(phi + x) − ψ(phi) − ln(1 + mu/phi) − gap, regrouped so that nothing cancels when phi is large.
+        dp[1] = if gap > -0.9 {
+            digamma_excess(phi, x) + log1pmx(gap)
+        } else {
+            digamma_difference(phi, x) - (mu / phi).ln_1p() - gap
+        };
+        0.0
+    }
+    #[inline]
+    fn d_transport(&self, _p: &[f64], _z: f64, x: f64, dp: &mut [f64]) -> f64 {
+        step(x, dp)
+    }
+    /// In phi relative to 1e−16 times phi, where that is more than the usual error.
+    fn d_log_cdf(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        d_tail(p, x, false, dp)
+    }
+    /// In phi relative to 1e−16 times phi, where that is more than the usual error.
+    fn d_log_ccdf(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        d_tail(p, x, true, dp)
     }
 }

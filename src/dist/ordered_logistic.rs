@@ -3,8 +3,9 @@
 use super::Multivariate;
 use super::dirichlet::vector_length;
 use super::params::{is_whole, real, real_vector};
+use super::slopes::spoil;
 use crate::base::Shape;
-use crate::compute::special::{log_inv_logit, log_phi, log1mexp, softplus};
+use crate::compute::special::{inv_logit, log_inv_logit, log_phi, log1mexp, softplus};
 
 describe!(
     OrderedLogistic,
@@ -123,5 +124,52 @@ impl Multivariate for OrderedLogistic {
     }
     fn sd(&self, p: &[&[f64]], _shapes: &[&Shape], out: &mut [f64]) {
         out[0] = moments(p).1;
+    }
+    fn log_density_adjoint(
+        &self,
+        p: &[&[f64]],
+        _shapes: &[&Shape],
+        x: &[f64],
+        bar: f64,
+        dp: &mut [&mut [f64]],
+        dx: &mut [f64],
+    ) {
+        if bar == 0.0 {
+            return;
+        }
+        if !valid(p) || x[0].is_nan() {
+            return spoil(dp, dx);
+        }
+        if !(is_whole(x[0]) && x[0] >= 0.0 && x[0] <= p[1].len() as f64) {
+            return;
+        }
+        let (k, eta, cutpoints) = (x[0] as usize, p[0][0], p[1]);
+        let between = k > 0 && k < cutpoints.len();
+        let share = if between {
+            1.0 / (cutpoints[k] - cutpoints[k - 1]).exp_m1()
+        } else {
+            0.0
+        };
+        if k > 0 {
+            let below = inv_logit(cutpoints[k - 1] - eta);
+            dp[1][k - 1] -= bar * (below + share);
+            dp[0][0] += bar * below;
+        }
+        if k < cutpoints.len() {
+            let above = inv_logit(eta - cutpoints[k]);
+            dp[1][k] += bar * (above + share);
+            dp[0][0] -= bar * above;
+        }
+    }
+    fn transport_adjoint(
+        &self,
+        _p: &[&[f64]],
+        _shapes: &[&Shape],
+        _z: &[f64],
+        _x: &[f64],
+        _bar: &[f64],
+        _dp: &mut [&mut [f64]],
+        _dz: &mut [f64],
+    ) {
     }
 }

@@ -2,7 +2,8 @@
 
 use super::Univariate;
 use super::params::{finite, is_positive, positive};
-use crate::compute::special::{log_phi, log1mexp};
+use super::slopes::{complement, is_clamped, none, undefined};
+use crate::compute::special::{log_phi, log1mexp, normal_hazard};
 
 describe!(
     Pareto,
@@ -68,5 +69,42 @@ impl Univariate for Pareto {
         } else {
             f64::NAN
         }
+    }
+    fn d_log_density(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        if !valid(p) || x.is_nan() {
+            return undefined(dp);
+        }
+        if x < p[0] || x == f64::INFINITY {
+            return none(dp);
+        }
+        dp[0] = p[1] / p[0];
+        dp[1] = 1.0 / p[1] - (x / p[0]).ln();
+        -(p[1] + 1.0) / x
+    }
+    fn d_transport(&self, p: &[f64], z: f64, x: f64, dp: &mut [f64]) -> f64 {
+        if !valid(p) || x.is_nan() {
+            return undefined(dp);
+        }
+        if is_clamped(x) {
+            return none(dp);
+        }
+        dp[0] = x / p[0];
+        dp[1] = x * (log_phi(-z) / p[1]) / p[1];
+        x / p[1] * normal_hazard(-z)
+    }
+    fn d_log_cdf(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        let slope = self.d_log_ccdf(p, x, dp);
+        complement(slope, dp, self.log_ccdf(p, x), self.log_cdf(p, x))
+    }
+    fn d_log_ccdf(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        if !valid(p) || x.is_nan() {
+            return undefined(dp);
+        }
+        if x <= p[0] || x == f64::INFINITY {
+            return none(dp);
+        }
+        dp[0] = p[1] / p[0];
+        dp[1] = self.log_ccdf(p, x) / p[1];
+        -p[1] / x
     }
 }

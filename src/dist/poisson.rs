@@ -3,6 +3,7 @@
 use super::Univariate;
 use super::discrete::{guess, inverse};
 use super::params::{is_whole, non_negative, real};
+use super::slopes::{none, step, undefined};
 use crate::compute::special::{log_factorial, log_gamma_kernel, log_gamma_tails, log_phi};
 
 describe!(
@@ -72,6 +73,15 @@ pub fn transport(rate: f64, log_rate: f64, z: f64) -> f64 {
     )
 }
 
+/// mass(k) over a tail, k = ⌊x⌋: dF(k) = −mass(k) drate. 0 where the tail does not depend on the rate.
+fn d_tail(rate: f64, log_rate: f64, x: f64, log_tail: f64) -> f64 {
+    if x < 0.0 || x == f64::INFINITY || log_tail == f64::NEG_INFINITY {
+        0.0
+    } else {
+        (log_mass(rate, log_rate, x.floor()) - log_tail).exp()
+    }
+}
+
 impl Univariate for Poisson {
     fn transport(&self, p: &[f64], z: f64) -> f64 {
         if valid(p[0]) {
@@ -115,6 +125,35 @@ impl Univariate for Poisson {
     }
     fn sd(&self, p: &[f64]) -> f64 {
         if valid(p[0]) { p[0].sqrt() } else { f64::NAN }
+    }
+    #[inline]
+    fn d_log_density(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        if !valid(p[0]) || x.is_nan() {
+            return undefined(dp);
+        }
+        if x < 0.0 || !is_whole(x) || (p[0] == 0.0 && x > 0.0) {
+            return none(dp);
+        }
+        dp[0] = if x == 0.0 { -1.0 } else { (x - p[0]) / p[0] };
+        0.0
+    }
+    #[inline]
+    fn d_transport(&self, _p: &[f64], _z: f64, x: f64, dp: &mut [f64]) -> f64 {
+        step(x, dp)
+    }
+    fn d_log_cdf(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        if !valid(p[0]) || x.is_nan() {
+            return undefined(dp);
+        }
+        dp[0] = -d_tail(p[0], p[0].ln(), x, self.log_cdf(p, x));
+        0.0
+    }
+    fn d_log_ccdf(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        if !valid(p[0]) || x.is_nan() {
+            return undefined(dp);
+        }
+        dp[0] = d_tail(p[0], p[0].ln(), x, self.log_ccdf(p, x));
+        0.0
     }
 }
 
@@ -174,5 +213,36 @@ impl Univariate for PoissonLog {
         } else {
             f64::NAN
         }
+    }
+    #[inline]
+    fn d_log_density(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        if !log_valid(p[0]) || x.is_nan() {
+            return undefined(dp);
+        }
+        if x < 0.0 || !is_whole(x) {
+            return none(dp);
+        }
+        dp[0] = x - p[0].exp();
+        0.0
+    }
+    #[inline]
+    fn d_transport(&self, _p: &[f64], _z: f64, x: f64, dp: &mut [f64]) -> f64 {
+        step(x, dp)
+    }
+    fn d_log_cdf(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        if !log_valid(p[0]) || x.is_nan() {
+            return undefined(dp);
+        }
+        let rate = p[0].exp();
+        dp[0] = -rate * d_tail(rate, p[0], x, self.log_cdf(p, x));
+        0.0
+    }
+    fn d_log_ccdf(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        if !log_valid(p[0]) || x.is_nan() {
+            return undefined(dp);
+        }
+        let rate = p[0].exp();
+        dp[0] = rate * d_tail(rate, p[0], x, self.log_ccdf(p, x));
+        0.0
     }
 }

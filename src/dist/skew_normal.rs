@@ -12,8 +12,10 @@ use super::Univariate;
 use super::discrete::guess;
 use super::params::{location_scale, positive, real};
 use super::root;
+use super::slopes::{noise_slope, none, undefined};
 use crate::compute::special::{
-    LN_2, LN_PI, cap_log, erf, gauss_legendre, log_add_exp, log_phi, log1mexp, normal_log_density,
+    LN_2, LN_PI, cap_log, erf, gauss_legendre, log_add_exp, log_phi, log1mexp, normal_hazard,
+    normal_log_density,
 };
 use std::f64::consts::{FRAC_1_SQRT_2, PI};
 
@@ -74,6 +76,32 @@ fn tails(t: f64, alpha: f64) -> (f64, f64) {
 
 fn standard_log_density(t: f64, alpha: f64) -> f64 {
     LN_2 + normal_log_density(t) + log_phi(alpha * t)
+}
+
+/// ln of −∂F/∂alpha, the integrand of the sweep at alpha.
+fn log_sweep_slope(t: f64, alpha: f64) -> f64 {
+    let square = if alpha.abs() < 1e150 {
+        (alpha * alpha).ln_1p()
+    } else {
+        2.0 * alpha.abs().ln()
+    };
+    -0.5 * (t * t + (alpha * t) * (alpha * t)) - square - LN_PI
+}
+
+/// Derivatives of the log of the lower (`sign` 1) or upper (−1) tail.
+fn d_tail(p: &[f64], x: f64, sign: f64, log_tail: f64, dp: &mut [f64]) -> f64 {
+    if log_tail.is_nan() {
+        return undefined(dp);
+    }
+    let t = (x - p[0]) / p[1];
+    if t.is_infinite() || log_tail == f64::NEG_INFINITY {
+        return none(dp);
+    }
+    let slope = sign * (standard_log_density(t, p[2]) - log_tail).exp();
+    dp[0] = -slope / p[1];
+    dp[1] = -slope * t / p[1];
+    dp[2] = -sign * (log_sweep_slope(t, p[2]) - log_tail).exp();
+    slope / p[1]
 }
 
 impl Univariate for SkewNormal {
@@ -152,5 +180,40 @@ impl Univariate for SkewNormal {
         } else {
             f64::NAN
         }
+    }
+    fn d_log_density(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        if !valid(p) || x.is_nan() {
+            return undefined(dp);
+        }
+        let t = (x - p[0]) / p[1];
+        if t.is_infinite() {
+            return none(dp);
+        }
+        let hazard = normal_hazard(p[2] * t);
+        let score = p[2] * hazard - t;
+        dp[0] = -score / p[1];
+        dp[1] = -(score * t + 1.0) / p[1];
+        dp[2] = t * hazard;
+        score / p[1]
+    }
+    fn d_transport(&self, p: &[f64], z: f64, x: f64, dp: &mut [f64]) -> f64 {
+        if !valid(p) || x.is_nan() {
+            return undefined(dp);
+        }
+        let mut t = (x - p[0]) / p[1];
+        if (x - p[0]).abs() < 1e-5 * p[0].abs() {
+            t = self.transport(&[0.0, 1.0, p[2]], z); // the difference has lost its digits
+        }
+        let log_density = standard_log_density(t, p[2]);
+        dp[0] = 1.0;
+        dp[1] = t;
+        dp[2] = p[1] * (log_sweep_slope(t, p[2]) - log_density).exp();
+        p[1] * noise_slope(z, log_density)
+    }
+    fn d_log_cdf(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        d_tail(p, x, 1.0, self.log_cdf(p, x), dp)
+    }
+    fn d_log_ccdf(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        d_tail(p, x, -1.0, self.log_ccdf(p, x), dp)
     }
 }

@@ -6,6 +6,8 @@ use arrays::arrays;
 
 mod arrays;
 mod combinators;
+mod slopes;
+mod slopes_arrays;
 
 /// Parameter sets of the distributions over numbers.
 const CASES: &[(&str, &[&[f64]])] = &[
@@ -139,13 +141,17 @@ const NOISE: &[f64] = &[
     0.65, 0.8, 1.5, 2.5, 4.0, 8.0, 15.0, 30.0,
 ];
 
+fn scalar(name: &str) -> &'static dyn Univariate {
+    match find(name) {
+        Some(Distribution::Scalar(d)) => d,
+        _ => panic!("{name} is not registered"),
+    }
+}
+
 fn cases() -> impl Iterator<Item = (&'static dyn Univariate, &'static [f64])> {
-    CASES.iter().flat_map(|(name, sets)| {
-        let Some(Distribution::Scalar(d)) = find(name) else {
-            panic!("{name} is not registered")
-        };
-        sets.iter().map(move |p| (d, *p))
-    })
+    CASES
+        .iter()
+        .flat_map(|(name, sets)| sets.iter().map(move |p| (scalar(name), *p)))
 }
 
 /// The tail probability that a value should have: ln Φ(z) below, ln Φ(−z) above.

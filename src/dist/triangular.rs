@@ -2,7 +2,8 @@
 
 use super::Univariate;
 use super::params::real;
-use crate::compute::special::phi;
+use super::slopes::{complement, none, step, undefined};
+use crate::compute::special::{normal_log_density, phi};
 
 describe!(
     Triangular,
@@ -52,6 +53,36 @@ fn past_mode(p: &[f64], x: f64) -> f64 {
 /// The distribution seen in a mirror, where values have the other sign.
 fn mirrored(p: &[f64]) -> [f64; 3] {
     [-p[2], -p[1], -p[0]]
+}
+
+/// Derivatives of ln [`left`].
+fn d_left(p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+    let (below, per_width, per_rise) = (x - p[0], 1.0 / (p[2] - p[0]), 1.0 / (p[1] - p[0]));
+    dp[0] = per_width + per_rise - 2.0 / below;
+    dp[1] = -per_rise;
+    dp[2] = -per_width;
+    2.0 / below
+}
+
+/// Derivatives of ln [`right`].
+fn d_right(p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+    let slope = d_left(&mirrored(p), -x, dp);
+    dp.reverse();
+    dp.iter_mut().for_each(|d| *d = -*d);
+    -slope
+}
+
+/// Derivatives of the transport where the value lies before the mode: (x − lower)² = Φ(z) (upper − lower) (mode − lower).
+fn d_rising(p: &[f64], z: f64, dp: &mut [f64]) -> f64 {
+    let (width, rise) = (p[2] - p[0], p[1] - p[0]);
+    let below = (phi(z) * width * rise).sqrt();
+    dp[0] = 1.0 - 0.5 * below * (1.0 / width + 1.0 / rise);
+    dp[1] = 0.5 * below / rise;
+    dp[2] = 0.5 * below / width;
+    if below == 0.0 {
+        return 0.0; // Φ(z) underflows
+    }
+    normal_log_density(z).exp() / below * 0.5 * width * rise
 }
 
 /// The value for noise z ≤ 0.
@@ -135,6 +166,67 @@ impl Univariate for Triangular {
             ((mode * mode + upper * upper - mode * upper) / 18.0).sqrt()
         } else {
             f64::NAN
+        }
+    }
+    /// At the mode, where the density has a kink, 0 in x and in the mode.
+    fn d_log_density(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        let density = self.log_density(p, x);
+        if !density.is_finite() {
+            return step(density, dp);
+        }
+        let per_width = 1.0 / (p[2] - p[0]);
+        (dp[0], dp[1], dp[2]) = (per_width, 0.0, -per_width);
+        let (side, end) = if x < p[1] {
+            (0, p[0])
+        } else if x > p[1] {
+            (2, p[2])
+        } else {
+            return 0.0;
+        };
+        let (here, whole) = (1.0 / (x - end), 1.0 / (p[1] - end));
+        dp[side] += whole - here;
+        dp[1] = -whole;
+        here
+    }
+    fn d_transport(&self, p: &[f64], z: f64, x: f64, dp: &mut [f64]) -> f64 {
+        if !valid(p) || x.is_nan() {
+            return undefined(dp);
+        }
+        let width = p[2] - p[0];
+        let rises = if z <= 0.0 {
+            phi(z) * width <= p[1] - p[0]
+        } else {
+            phi(-z) * width > p[2] - p[1]
+        };
+        if rises {
+            return d_rising(p, z, dp);
+        }
+        let slope = d_rising(&mirrored(p), -z, dp);
+        dp.reverse();
+        slope
+    }
+    fn d_log_cdf(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        if !valid(p) || x.is_nan() {
+            undefined(dp)
+        } else if x <= p[0] || x >= p[2] {
+            none(dp)
+        } else if x < p[1] {
+            d_left(p, x, dp)
+        } else {
+            let slope = d_right(p, x, dp);
+            complement(slope, dp, self.log_ccdf(p, x), self.log_cdf(p, x))
+        }
+    }
+    fn d_log_ccdf(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        if !valid(p) || x.is_nan() {
+            undefined(dp)
+        } else if x <= p[0] || x >= p[2] {
+            none(dp)
+        } else if x < p[1] {
+            let slope = d_left(p, x, dp);
+            complement(slope, dp, self.log_cdf(p, x), self.log_ccdf(p, x))
+        } else {
+            d_right(p, x, dp)
         }
     }
 }

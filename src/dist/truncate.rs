@@ -119,6 +119,18 @@ fn noise_at(log_p: f64, log_q: f64) -> f64 {
     }
 }
 
+/// The noise that carries d to the value of the truncated one at z.
+pub fn truncated_noise(d: &dyn Univariate, p: &[f64], bounds: Bounds, z: f64) -> f64 {
+    let Bounds { lower, upper } = bounds;
+    let (below, above) = (log_phi(z), log_phi(-z));
+    let log_p = log_add_exp(log_below(d, p, lower) + above, d.log_cdf(p, upper) + below);
+    let log_q = log_add_exp(
+        log_at_or_above(d, p, lower) + above,
+        d.log_ccdf(p, upper) + below,
+    );
+    noise_at(cap_log(log_p), cap_log(log_q))
+}
+
 /// Carries noise to a value of d restricted to the bounds; NaN if there is no mass between them.
 pub fn truncated_transport(d: &dyn Univariate, p: &[f64], bounds: Bounds, z: f64) -> f64 {
     let Bounds { lower, upper } = bounds;
@@ -126,13 +138,7 @@ pub fn truncated_transport(d: &dyn Univariate, p: &[f64], bounds: Bounds, z: f64
     if mass.is_nan() || mass == f64::NEG_INFINITY || z.is_nan() {
         return f64::NAN;
     }
-    let (below, above) = (log_phi(z), log_phi(-z));
-    let log_p = log_add_exp(log_below(d, p, lower) + above, d.log_cdf(p, upper) + below);
-    let log_q = log_add_exp(
-        log_at_or_above(d, p, lower) + above,
-        d.log_ccdf(p, upper) + below,
-    );
-    let x = d.transport(p, noise_at(cap_log(log_p), cap_log(log_q)));
+    let x = d.transport(p, truncated_noise(d, p, bounds, z));
     let (first, last) = if d.is_discrete() {
         (lower.ceil(), upper.floor())
     } else {
@@ -279,23 +285,27 @@ pub fn zero_inflated_transport(d: &dyn Univariate, p: &[f64], zero: f64, z: f64)
     if !(0.0..=1.0).contains(&zero) || z.is_nan() {
         return f64::NAN;
     }
+    inflated_noise(d, p, zero, z).map_or(0.0, |at| d.transport(p, at))
+}
+
+/// The noise that carries d to the value of the zero-inflated one at z, NaN with invalid parameters; `None` for the added zero.
+pub fn inflated_noise(d: &dyn Univariate, p: &[f64], zero: f64, z: f64) -> Option<f64> {
     let log_rest = (-zero).ln_1p();
     let (negative, positive) = (
         log_rest + log_below(d, p, 0.0),
         log_rest + log_at_or_above(d, p, 0.0),
     );
-    if negative.is_nan() {
-        return f64::NAN;
-    }
     let (log_u, log_v) = (log_phi(z), log_phi(-z));
-    if log_u <= negative {
+    if negative.is_nan() {
+        Some(f64::NAN)
+    } else if log_u <= negative {
         let log_p = log_u - log_rest;
-        d.transport(p, noise_at(log_p, log1mexp(cap_log(log_p))))
+        Some(noise_at(log_p, log1mexp(cap_log(log_p))))
     } else if log_v >= positive {
-        0.0
+        None
     } else {
         let log_q = log_v - log_rest;
-        d.transport(p, noise_at(log1mexp(cap_log(log_q)), log_q))
+        Some(noise_at(log1mexp(cap_log(log_q)), log_q))
     }
 }
 

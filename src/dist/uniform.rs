@@ -2,7 +2,8 @@
 
 use super::Univariate;
 use super::params::real;
-use crate::compute::special::phi;
+use super::slopes::{none, undefined};
+use crate::compute::special::{normal_log_density, phi};
 
 describe!(
     Uniform,
@@ -94,5 +95,47 @@ impl Univariate for Uniform {
         } else {
             f64::NAN
         }
+    }
+    #[inline]
+    fn d_log_density(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        if !valid(p) || x.is_nan() {
+            undefined(dp)
+        } else if (p[0]..=p[1]).contains(&x) {
+            let width = p[1] - p[0];
+            (dp[0], dp[1]) = (1.0 / width, -1.0 / width);
+            0.0
+        } else {
+            none(dp)
+        }
+    }
+    #[inline]
+    fn d_transport(&self, p: &[f64], z: f64, x: f64, dp: &mut [f64]) -> f64 {
+        if !valid(p) || x.is_nan() {
+            return undefined(dp);
+        }
+        (dp[0], dp[1]) = (phi(-z), phi(z));
+        (p[1] - p[0]) * normal_log_density(z).exp()
+    }
+    fn d_log_cdf(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        if !valid(p) || x.is_nan() {
+            return undefined(dp);
+        }
+        if x <= p[0] || x >= p[1] {
+            return none(dp);
+        }
+        let (width, below) = (p[1] - p[0], x - p[0]);
+        (dp[0], dp[1]) = (-(p[1] - x) / width / below, -1.0 / width);
+        1.0 / below
+    }
+    fn d_log_ccdf(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        if !valid(p) || x.is_nan() {
+            return undefined(dp);
+        }
+        if x <= p[0] || x >= p[1] {
+            return none(dp);
+        }
+        let (width, above) = (p[1] - p[0], p[1] - x);
+        (dp[0], dp[1]) = (1.0 / width, (x - p[0]) / width / above);
+        -1.0 / above
     }
 }

@@ -10,9 +10,10 @@
 use super::Univariate;
 use super::params::{non_negative, real};
 use super::root;
+use super::slopes::{noise_slope, none, tail_slope, undefined};
 use crate::compute::special::{
-    LN_2, bessel_i0_scaled, cap_log, gauss_legendre, inv_log_phi, log_add_exp, log_phi,
-    log_sub_exp, log1mexp, tanh_sinh,
+    LN_2, bessel_i0_scaled, bessel_i1_scaled, cap_log, gauss_legendre, inv_log_phi, log_add_exp,
+    log_phi, log_sub_exp, log1mexp, tanh_sinh,
 };
 use std::f64::consts::PI;
 
@@ -39,16 +40,20 @@ fn log_shape(kappa: f64, t: f64) -> f64 {
     -2.0 * kappa * s * s
 }
 
+/// The angle, at most 1 further, at which exp(κ cos u) has fallen by another exp(−6).
+fn next_panel(kappa: f64, from: f64) -> f64 {
+    let sine = ((0.5 * from).sin().powi(2) + 3.0 / kappa).sqrt();
+    if sine < 1.0 { 2.0 * sine.asin() } else { PI }
+        .min(from + 1.0)
+        .min(PI)
+}
+
 /// ln ∫ exp(κ(cos u − 1)) du from t to π, 0 ≤ t ≤ π: the mass between an angle and the trough on its side.
 fn log_side(kappa: f64, t: f64) -> f64 {
     let mut area = 0.0;
     let mut from = t;
     while from < PI {
-        // The next angle at which the integrand has fallen by another exp(−6).
-        let sine = ((0.5 * from).sin().powi(2) + 3.0 / kappa).sqrt();
-        let to = if sine < 1.0 { 2.0 * sine.asin() } else { PI }
-            .min(from + 1.0)
-            .min(PI);
+        let to = next_panel(kappa, from);
         // cos u − cos t = −2 sin((u + t)/2) sin((u − t)/2)
         let fall = |u: f64| (-2.0 * kappa * (0.5 * (u + t)).sin() * (0.5 * (u - t)).sin()).exp();
         let panel = gauss_legendre(from, to, fall);
@@ -173,6 +178,87 @@ fn tails(p: &[f64], x: f64) -> (f64, f64) {
     }
 }
 
+/// 1 − I₁(κ)/I₀(κ), by its asymptotic series where that is a difference of nearly equal numbers.
+fn cosine_deficit(kappa: f64) -> f64 {
+    if kappa < 500.0 {
+        return 1.0 - bessel_i1_scaled(kappa) / bessel_i0_scaled(kappa);
+    }
+    let r = 1.0 / kappa;
+    r * (0.5 + r * (0.125 + r * (0.125 + r * (25.0 / 128.0 + r * (13.0 / 32.0)))))
+}
+
+/// cos t − I₁(κ)/I₀(κ): the derivative of the log-density in κ at the angle t from mu.
+fn excess_cosine(kappa: f64, t: f64) -> f64 {
+    let s = (0.5 * t).sin();
+    cosine_deficit(kappa) - 2.0 * s * s
+}
+
+/// ∫ over (0, t) of the density's derivative in κ, over the density at t, for 0 ≤ t ≤ π. The integrand changes sign once and
+/// its integral over (0, π) is 0, so that either side of t serves: the one that holds one sign.
+fn swept(kappa: f64, t: f64) -> f64 {
+    let fall = |u: f64| (-2.0 * kappa * (0.5 * (u + t)).sin() * (0.5 * (u - t)).sin()).exp();
+    let integrand = |u: f64| excess_cosine(kappa, u) * fall(u);
+    if excess_cosine(kappa, t) >= 0.0 {
+        return gauss_legendre(0.0, t, integrand);
+    }
+    let (mut area, mut from) = (0.0, t);
+    while from < PI {
+        let to = next_panel(kappa, from);
+        let panel = gauss_legendre(from, to, integrand);
+        area -= panel;
+        if panel.abs() < 1e-17 * area {
+            break;
+        }
+        from = to;
+    }
+    area
+}
+
+/// Derivatives of a value at fixed probability.
+struct Shift {
+    mu: f64,
+    kappa: f64,
+}
+
+/// How the value x moves with mu and κ at a fixed probability: with F = ∫ of the density from the cut to x, by −∂F/∂mu and
+/// −∂F/∂κ over the density at x.
+fn shift(p: &[f64], x: f64) -> Shift {
+    let kappa = p[1];
+    let (cut, here) = (wrap(PI - p[0]), wrap(x - p[0]));
+    // The density at the cut over that at x.
+    let log_ratio = 2.0 * kappa * (0.5 * (here + cut)).sin() * (0.5 * (here - cut)).sin();
+    let signed = |u: f64| swept(kappa, u.abs()).copysign(u);
+    let ahead = if x < 0.0 { x + PI } else { x - PI }; // from the nearer image of the cut to x
+    let in_kappa = if ahead.abs() < 1.0 && log_ratio.abs() < 8.0 {
+        gauss_legendre(0.0, ahead, |s| {
+            let fall = 2.0 * kappa * (here - 0.5 * s).sin() * (0.5 * s).sin();
+            excess_cosine(kappa, here - s) * fall.exp()
+        })
+    } else {
+        signed(here) - signed(cut) * log_ratio.exp()
+    };
+    Shift {
+        mu: -log_ratio.exp_m1(),
+        kappa: -in_kappa,
+    }
+}
+
+/// Derivatives of the log of the lower (`sign` 1) or upper (−1) tail.
+fn d_tail(p: &[f64], x: f64, sign: f64, dp: &mut [f64]) -> f64 {
+    let (lower, upper) = tails(p, x);
+    if lower.is_nan() {
+        return undefined(dp);
+    }
+    if x <= -PI || x >= PI {
+        return none(dp);
+    }
+    let log_density = log_shape(p[1], x - p[0]) - (log_half(p[1]) + LN_2);
+    let slope = sign * tail_slope(log_density, if sign > 0.0 { lower } else { upper });
+    let shift = shift(p, x);
+    (dp[0], dp[1]) = (-slope * shift.mu, -slope * shift.kappa);
+    slope
+}
+
 impl Univariate for VonMises {
     fn transport(&self, p: &[f64], z: f64) -> f64 {
         if !valid(p) || z.is_nan() {
@@ -252,5 +338,31 @@ impl Univariate for VonMises {
             .map(|w| moment(w[0], w[1] - w[0]))
             .sum::<f64>()
             .sqrt()
+    }
+    fn d_log_density(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        if !valid(p) || x.is_nan() {
+            return undefined(dp);
+        }
+        if !(-PI..=PI).contains(&x) {
+            return none(dp);
+        }
+        dp[0] = p[1] * (x - p[0]).sin();
+        dp[1] = excess_cosine(p[1], x - p[0]);
+        -dp[0]
+    }
+    fn d_transport(&self, p: &[f64], z: f64, x: f64, dp: &mut [f64]) -> f64 {
+        if !valid(p) || x.is_nan() {
+            return undefined(dp);
+        }
+        let shift = shift(p, x);
+        dp[0] = shift.mu;
+        dp[1] = shift.kappa;
+        noise_slope(z, self.log_density(p, x))
+    }
+    fn d_log_cdf(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        d_tail(p, x, 1.0, dp)
+    }
+    fn d_log_ccdf(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        d_tail(p, x, -1.0, dp)
     }
 }

@@ -11,10 +11,14 @@
 use super::chi_square::ChiSquare;
 use super::multi_normal::factor;
 use super::params::{is_symmetric, positive, positive_definite};
+use super::slopes::{add, spoil};
 use super::{Multivariate, Univariate};
 use crate::base::Shape;
-use crate::compute::linalg::{cholesky, log_diagonal, solve_lower, times_transposed};
-use crate::compute::special::{LN_2, LN_PI, lgamma};
+use crate::compute::linalg::{
+    cholesky, cholesky_adjoint, inverse_from_cholesky, log_diagonal, solve_lower,
+    solve_lower_adjoint, times_transposed, times_transposed_adjoint,
+};
+use crate::compute::special::{LN_2, LN_PI, digamma, lgamma};
 
 describe!(
     Wishart,
@@ -86,6 +90,60 @@ fn bartlett(nu: f64, d: usize, z: &[f64]) -> Vec<f64> {
     a
 }
 
+/// Adds to the bar of z, and returns that of nu, given that of Bartlett's A.
+fn bartlett_adjoint(nu: f64, d: usize, z: &[f64], a: &[f64], bar: &[f64], dz: &mut [f64]) -> f64 {
+    let (mut nu_bar, mut in_nu) = (0.0, [0.0]);
+    for i in 0..d {
+        let row = i * (i + 1) / 2;
+        add(&mut dz[row..row + i], 1.0, &bar[i * d..i * d + i]);
+        let (freedom, noise) = ([nu - i as f64], z[row + i]);
+        let square = ChiSquare.transport(&freedom, noise);
+        let in_z = ChiSquare.d_transport(&freedom, noise, square, &mut in_nu);
+        // d√s = ½ √s (ds / s), in an order that does not overflow.
+        let log_bar = 0.5 * bar[i * d + i] * a[i * d + i];
+        dz[row + i] += log_bar * (in_z / square);
+        nu_bar += log_bar * (in_nu[0] / square);
+    }
+    nu_bar
+}
+
+/// L A for a lower triangular L.
+fn lower_product(l: &[f64], a: &[f64], d: usize) -> Vec<f64> {
+    let dot = |i: usize, j: usize| (0..=i).map(|k| l[i * d + k] * a[k * d + j]).sum();
+    (0..d * d).map(|e| dot(e / d, e % d)).collect()
+}
+
+/// A M A for symmetric matrices.
+fn sandwich(a: &[f64], m: &[f64], d: usize) -> Vec<f64> {
+    let product = |a: &[f64], b: &[f64]| -> Vec<f64> {
+        let dot = |i: usize, j: usize| (0..d).map(|k| a[i * d + k] * b[k * d + j]).sum();
+        (0..d * d).map(|e| dot(e / d, e % d)).collect()
+    };
+    product(&product(a, m), a)
+}
+
+/// The factors of S and of a value with a density; `None` elsewhere, everything then being NaN if an argument is not valid.
+fn factors(
+    p: &[&[f64]],
+    x: &[f64],
+    dp: &mut [&mut [f64]],
+    dx: &mut [f64],
+) -> Option<(Vec<f64>, Vec<f64>)> {
+    match valid_factor(p) {
+        Some(l) if x.iter().all(|v| !v.is_nan()) => Some((l, value_factor(x, side(p[1]))?)),
+        _ => {
+            spoil(dp, dx);
+            None
+        }
+    }
+}
+
+/// The derivative of [`log_normaliser`] in nu.
+fn d_log_normaliser(nu: f64, d: usize) -> f64 {
+    let gammas: f64 = (0..d).map(|i| digamma(0.5 * (nu - i as f64))).sum();
+    0.5 * (gammas + d as f64 * LN_2)
+}
+
 /// ln of the multivariate gamma function of dimension d at nu / 2, plus nu d / 2 · ln 2.
 fn log_normaliser(nu: f64, d: usize) -> f64 {
     let gammas: f64 = (0..d).map(|i| lgamma(0.5 * (nu - i as f64))).sum();
@@ -129,14 +187,7 @@ impl Multivariate for Wishart {
         };
         let d = side(p[1]);
         let a = bartlett(p[0][0], d, z);
-        let product: Vec<f64> = (0..d * d)
-            .map(|e| {
-                (0..=e / d)
-                    .map(|k| l[e / d * d + k] * a[k * d + e % d])
-                    .sum()
-            })
-            .collect();
-        out.copy_from_slice(&times_transposed(&product, d));
+        out.copy_from_slice(&times_transposed(&lower_product(&l, &a, d), d));
     }
     fn log_density(&self, p: &[&[f64]], _shapes: &[&Shape], x: &[f64]) -> f64 {
         let Some(l) = valid_factor(p) else {
@@ -173,6 +224,61 @@ impl Multivariate for Wishart {
             let (i, j) = (e / d, e % d);
             *o = (nu * (s[e] * s[e] + s[i * d + i] * s[j * d + j])).sqrt();
         });
+    }
+    fn log_density_adjoint(
+        &self,
+        p: &[&[f64]],
+        _shapes: &[&Shape],
+        x: &[f64],
+        bar: f64,
+        dp: &mut [&mut [f64]],
+        dx: &mut [f64],
+    ) {
+        if bar == 0.0 {
+            return;
+        }
+        let Some((l, m)) = factors(p, x, dp, dx) else {
+            return;
+        };
+        let (nu, d) = (p[0][0], side(p[1]));
+        let (scale, value) = (inverse_from_cholesky(&l, d), inverse_from_cholesky(&m, d));
+        dp[0][0] += bar * (log_diagonal(&m, d) - log_diagonal(&l, d) - d_log_normaliser(nu, d));
+        add(dp[1], 0.5 * bar, &sandwich(&scale, x, d));
+        add(dp[1], -0.5 * bar * nu, &scale);
+        add(dx, 0.5 * bar * (nu - d as f64 - 1.0), &value);
+        add(dx, -0.5 * bar, &scale);
+    }
+    fn transport_adjoint(
+        &self,
+        p: &[&[f64]],
+        _shapes: &[&Shape],
+        z: &[f64],
+        _x: &[f64],
+        bar: &[f64],
+        dp: &mut [&mut [f64]],
+        dz: &mut [f64],
+    ) {
+        if bar.iter().all(|b| *b == 0.0) {
+            return;
+        }
+        let Some(l) = valid_factor(p) else {
+            return spoil(dp, dz);
+        };
+        let d = side(p[1]);
+        let a = bartlett(p[0][0], d, z);
+        let product_bar = times_transposed_adjoint(&lower_product(&l, &a, d), d, bar);
+        let (mut l_bar, mut a_bar) = (vec![0.0; d * d], vec![0.0; d * d]);
+        for i in 0..d {
+            for k in 0..=i {
+                let dot = |j: usize| product_bar[i * d + j] * a[k * d + j];
+                l_bar[i * d + k] = (0..=k).map(dot).sum();
+                for j in 0..=k {
+                    a_bar[k * d + j] += l[i * d + k] * product_bar[i * d + j];
+                }
+            }
+        }
+        dp[0][0] += bartlett_adjoint(p[0][0], d, z, &a, &a_bar, dz);
+        add(dp[1], 1.0, &cholesky_adjoint(&l, d, &l_bar));
     }
 }
 
@@ -230,5 +336,56 @@ impl Multivariate for InvWishart {
             let spread = (m + 1.0) * s[e] * s[e] + (m - 1.0) * s[i * d + i] * s[j * d + j];
             *o = (spread / (m * (m - 1.0).powi(2) * (m - 3.0))).sqrt();
         });
+    }
+    fn log_density_adjoint(
+        &self,
+        p: &[&[f64]],
+        _shapes: &[&Shape],
+        x: &[f64],
+        bar: f64,
+        dp: &mut [&mut [f64]],
+        dx: &mut [f64],
+    ) {
+        if bar == 0.0 {
+            return;
+        }
+        let Some((l, m)) = factors(p, x, dp, dx) else {
+            return;
+        };
+        let (nu, d) = (p[0][0], side(p[1]));
+        let (scale, value) = (inverse_from_cholesky(&l, d), inverse_from_cholesky(&m, d));
+        dp[0][0] += bar * (log_diagonal(&l, d) - log_diagonal(&m, d) - d_log_normaliser(nu, d));
+        add(dp[1], 0.5 * bar * nu, &scale);
+        add(dp[1], -0.5 * bar, &value);
+        add(dx, -0.5 * bar * (nu + d as f64 + 1.0), &value);
+        add(dx, 0.5 * bar, &sandwich(&value, p[1], d));
+    }
+    fn transport_adjoint(
+        &self,
+        p: &[&[f64]],
+        _shapes: &[&Shape],
+        z: &[f64],
+        _x: &[f64],
+        bar: &[f64],
+        dp: &mut [&mut [f64]],
+        dz: &mut [f64],
+    ) {
+        if bar.iter().all(|b| *b == 0.0) {
+            return;
+        }
+        let Some(l) = valid_factor(p) else {
+            return spoil(dp, dz);
+        };
+        let d = side(p[1]);
+        let a = bartlett(p[0][0], d, z);
+        let mut b = l.clone();
+        b.chunks_mut(d).for_each(|row| solve_lower(&a, d, row));
+        let (mut l_bar, mut a_bar) = (times_transposed_adjoint(&b, d, bar), vec![0.0; d * d]);
+        l_bar
+            .chunks_mut(d)
+            .zip(b.chunks(d))
+            .for_each(|(bar, row)| solve_lower_adjoint(&a, d, row, bar, &mut a_bar));
+        dp[0][0] += bartlett_adjoint(p[0][0], d, z, &a, &a_bar, dz);
+        add(dp[1], 1.0, &cholesky_adjoint(&l, d, &l_bar));
     }
 }

@@ -264,6 +264,59 @@ impl Univariate for Law {
             _ => 0.0,
         }
     }
+    fn d_log_density(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        by_law!(
+            self,
+            p,
+            d_log_density(x, dp),
+            dist::truncated_d_log_density,
+            dist::censored_d_log_density,
+            dist::zero_inflated_d_log_density
+        )
+    }
+    fn d_transport(&self, p: &[f64], z: f64, x: f64, dp: &mut [f64]) -> f64 {
+        by_law!(
+            self,
+            p,
+            d_transport(z, x, dp),
+            dist::truncated_d_transport,
+            dist::censored_d_transport,
+            dist::zero_inflated_d_transport
+        )
+    }
+    fn d_log_cdf(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        by_law!(
+            self,
+            p,
+            d_log_cdf(x, dp),
+            dist::truncated_d_log_cdf,
+            dist::censored_d_log_cdf,
+            dist::zero_inflated_d_log_cdf
+        )
+    }
+    fn d_log_ccdf(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        by_law!(
+            self,
+            p,
+            d_log_ccdf(x, dp),
+            dist::truncated_d_log_ccdf,
+            dist::censored_d_log_ccdf,
+            dist::zero_inflated_d_log_ccdf
+        )
+    }
+    fn d_improper_correction(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        match self {
+            Law::Plain(d) => d.d_improper_correction(p, x, dp),
+            Law::Truncated(l) => {
+                let (q, [lower, upper]) = split::<2>(p);
+                dist::truncated_d_improper_correction(&**l, q, Bounds { lower, upper }, x, dp)
+            }
+            _ => {
+                dp.fill(0.0);
+                0.0
+            }
+        }
+    }
     fn is_improper(&self) -> bool {
         match self {
             Law::Plain(d) => d.is_improper(),

@@ -4,10 +4,15 @@ Run from this folder: `python make_dists.py` (mpmath 1.3; a few minutes). Writes
 
   dists/univariate.csv    name,parameters,x,log_density,log_cdf,log_ccdf
   dists/multivariate.csv  name,parameters,x,log_density      parameters: arrays, `;` between them, spaces within
+  dists/slopes.csv        name,parameters,z,x,dx/dz,dx/dp    of the transport that carries z to x; p: every parameter
+
+`python make_dists.py slopes` writes the last one alone.
 
 Every number is a shortest decimal that reads back to the same f64. Points x lie at tail probabilities from 1e-300 to one
 half on both sides; formulas are the textbook ones at 60 digits, tails that have none are integrated or summed.
 """
+
+import sys
 
 from mpmath import mp, mpf, inf, pi, log, sqrt, erf, erfc, atan, cos, loggamma, log1p, expm1, besseli, quad, matrix, det, inverse, fsum, floor
 
@@ -336,6 +341,55 @@ def points(name, f, p):
     return sorted(found)
 
 
+# ---- derivatives of transports ------------------------------------------------------------------------------------------
+
+SLOPES = {  # parameter sets, and the share of a parameter by which it is moved: the root of the tails' relative error
+    "Gamma": ([[1e-3, 1], [0.1, 2], [0.9, 1], [3.5, 0.5], [25, 1], [1e3, 1e-3], [2e4, 10]], "1e-20"),
+    "InvGamma": ([[0.1, 2], [40, 10]], "1e-20"),
+    "Beta": ([[1e-3, 1e-3], [1e-3, 50], [0.5, 0.5], [2, 7], [30, 0.2], [1e3, 1e3], [3e3, 2e4]], "1e-20"),
+    "StudentT": ([[0.5, 0, 1], [3, 0.5, 2], [40, -1, 0.2], [99, 0, 1], [101, 0, 1], [200, 0, 1], [1e4, 0, 1], [1e7, 0, 1]], "1e-20"),
+    "VonMises": ([[0, 1], [2.5, 4], [9, 0.5], [1, 1e4]], "1e-10"),
+    "SkewNormal": ([[0, 1, 0], [1, 2, 3], [0, 1, -0.5], [-5, 0.1, -40]], "1e-10"),
+}
+
+
+LOCATION = {"StudentT": 1, "VonMises": 0, "SkewNormal": 0}
+
+
+def noise(low, up):
+    """The z whose tails these are."""
+    tail = min(low, up)
+    z = -sqrt(-2 * log(tail)) if tail < mpf("0.1") else mpf(0)
+    for _ in range(12):
+        p = erfc(-z / sqrt(2)) / 2
+        z -= (log(p) - log(tail)) * p / exp(normal_lpdf(z))
+    return z if low <= up else -z
+
+
+def known_points(name, p):
+    """The points of a distribution that the other table has: finding them takes long where tails are integrals."""
+    with open("dists/univariate.csv") as table:
+        rows = [line.split(",") for line in table]
+    return [mpf(float(r[2])) for r in rows if r[:2] == [name, " ".join(map(show, p))]]
+
+
+def slope_rows(name, f, p, share):
+    for x in known_points(name, p) or points(name, f, p):
+        lpdf, low, up = f(p, x)
+        if abs(lpdf) > 5000:
+            continue
+        z = noise(low, up)
+        side = 1 if low <= up else 2
+        slopes = [exp(normal_lpdf(z) - lpdf)]
+        for i in range(len(p)):
+            is_location = name in LOCATION and i == LOCATION[name]
+            h = mpf(share) * (max(1, abs(x)) if is_location else abs(p[i]) or 1)
+            more, less = ([*p[:i], p[i] + s * h, *p[i + 1:]] for s in (1, -1))
+            change = (f(more, x)[side] - f(less, x)[side]) / (2 * h)
+            slopes.append((-1) ** side * change / exp(lpdf))
+        yield z, x, slopes[0], slopes[1:]
+
+
 # ---- discrete: log-mass, tails by summing ------------------------------------------------------------------------------
 
 def lbinom(n, k):
@@ -484,7 +538,21 @@ def show(x):
     return repr(int(x)) if x == int(x) and abs(x) < 1e15 else repr(x)
 
 
+def write_slopes():
+    with open("dists/slopes.csv", "w") as out:
+        out.write("name,parameters,z,x,dx/dz,dx/dp\n")
+        for name, (sets, share) in SLOPES.items():
+            for p in sets:
+                p = [mpf(v) for v in p]
+                for z, x, in_z, in_p in slope_rows(name, CONTINUOUS[name][0], p, share):
+                    out.write(",".join([name, " ".join(map(show, p)), show(z), show(x), show(in_z), " ".join(map(show, in_p))]) + "\n")
+            print(name, flush=True)
+
+
 def main():
+    write_slopes()
+    if sys.argv[1:] == ["slopes"]:
+        return
     with open("dists/univariate.csv", "w") as out:
         out.write("name,parameters,x,log_density,log_cdf,log_ccdf\n")
         for name, (f, sets) in CONTINUOUS.items():

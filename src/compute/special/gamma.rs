@@ -125,13 +125,48 @@ pub fn digamma(x: f64) -> f64 {
         shift += 1.0 / x;
         x += 1.0;
     }
+    x.ln() - log_minus_digamma(x) - shift
+}
+
+/// ln x − ψ(x) for x ≥ 10, by its asymptotic series.
+pub fn log_minus_digamma(x: f64) -> f64 {
     let y = 1.0 / (x * x);
-    let tail = y
-        * (1.0 / 12.0
-            - y * (1.0 / 120.0
-                - y * (1.0 / 252.0
-                    - y * (1.0 / 240.0 - y * (1.0 / 132.0 - y * (691.0 / 32_760.0 - y / 12.0))))));
-    x.ln() - 0.5 / x - tail - shift
+    0.5 / x + y * DIGAMMA.iter().rev().fold(0.0, |sum, c| sum * y + c)
+}
+
+/// ψ(b + a) − ψ(b) for b > 0 and a ≥ 0, accurate in relative terms.
+pub fn digamma_difference(b: f64, a: f64) -> f64 {
+    let (big, rest) = digamma_parts(b, a);
+    (a / big).ln_1p() + rest
+}
+
+/// ψ(b + a) − ψ(b) − ln(1 + a/b) for b > 0 and a ≥ 0, accurate in relative terms when b is large.
+pub fn digamma_excess(b: f64, a: f64) -> f64 {
+    let (big, rest) = digamma_parts(b, a);
+    if big == b {
+        rest
+    } else {
+        (a / big).ln_1p() - (a / b).ln_1p() + rest
+    }
+}
+
+/// b raised by whole steps to c ≥ 10, and ψ(b + a) − ψ(b) − ln(1 + a/c).
+fn digamma_parts(b: f64, a: f64) -> (f64, f64) {
+    let (mut big, mut rest) = (b, 0.0);
+    while big < 10.0 {
+        rest += a / (big * (big + a));
+        big += 1.0;
+    }
+    let total = big + a;
+    let (near, far) = ((1.0 / big).powi(2), (1.0 / total).powi(2));
+    let gap = a / total / big * ((1.0 + big / total) / big); // near − far
+    // The divided difference of the series at the two points: nothing cancels for small a.
+    let (mut difference, mut at_far) = (0.0, 0.0);
+    for c in DIGAMMA.iter().rev() {
+        at_far = at_far * far + c;
+        difference = difference * near + at_far;
+    }
+    (big, rest + 0.5 * a / big / total + gap * difference)
 }
 
 /// The trigamma function ψ′(x).
@@ -155,6 +190,17 @@ pub fn trigamma(x: f64) -> f64 {
                 - y * (1.0 / 30.0 - y * (5.0 / 66.0 - y * (691.0 / 2730.0 - y * 7.0 / 6.0)))));
     1.0 / x + 0.5 * y + y / x * tail + shift
 }
+
+/// Coefficients of y, y², … in ln x − 1/(2x) − ψ(x), y = 1/x².
+const DIGAMMA: [f64; 7] = [
+    1.0 / 12.0,
+    -1.0 / 120.0,
+    1.0 / 252.0,
+    -1.0 / 240.0,
+    1.0 / 132.0,
+    -691.0 / 32_760.0,
+    1.0 / 12.0,
+];
 
 /// (ζ(k) − 1) / k from k = 2.
 const ZETA: [f64; 26] = [

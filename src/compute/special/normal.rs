@@ -58,6 +58,12 @@ pub fn log_phi(x: f64) -> f64 {
     }
 }
 
+/// The derivative of ln Φ, the density over Φ: nearly −z in the lower tail.
+#[inline]
+pub fn normal_hazard(z: f64) -> f64 {
+    (2.0 / PI).sqrt() / erfcx(-z * FRAC_1_SQRT_2)
+}
+
 /// Φ⁻¹(p) (`inv_Phi`): ∓∞ at 0 and 1, NaN outside of [0, 1].
 ///
 /// # Source

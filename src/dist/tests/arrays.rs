@@ -94,14 +94,14 @@ pub fn arrays() -> Vec<(&'static str, Vec<Vec<Vec<f64>>>)> {
 }
 
 /// A distribution with one set of parameters.
-struct Case {
-    d: &'static dyn Multivariate,
-    p: Vec<Vec<f64>>,
+pub struct Case {
+    pub d: &'static dyn Multivariate,
+    pub p: Vec<Vec<f64>>,
     shapes: Vec<Shape>,
 }
 
 impl Case {
-    fn new(name: &str, p: Vec<Vec<f64>>) -> Case {
+    pub fn new(name: &str, p: Vec<Vec<f64>>) -> Case {
         let Some(Distribution::Array(d)) = find(name) else {
             panic!("{name} is not registered")
         };
@@ -113,35 +113,52 @@ impl Case {
         let shapes = d.params().iter().zip(&p).map(shape).collect();
         Case { d, p, shapes }
     }
-    fn p(&self) -> Vec<&[f64]> {
+    pub fn p(&self) -> Vec<&[f64]> {
         self.p.iter().map(Vec::as_slice).collect()
     }
-    fn shapes(&self) -> Vec<&Shape> {
+    pub fn shapes(&self) -> Vec<&Shape> {
         self.shapes.iter().collect()
     }
-    fn layout(&self) -> (Shape, usize) {
+    pub fn layout(&self) -> (Shape, usize) {
         self.d.layout(&self.p(), &self.shapes()).unwrap()
     }
-    fn transport(&self, z: &[f64]) -> Vec<f64> {
+    pub fn transport(&self, z: &[f64]) -> Vec<f64> {
         let mut out = vec![f64::NAN; self.layout().0.len()];
         self.d.transport(&self.p(), &self.shapes(), z, &mut out);
         out
     }
-    fn log_density(&self, x: &[f64]) -> f64 {
+    pub fn log_density(&self, x: &[f64]) -> f64 {
         self.d.log_density(&self.p(), &self.shapes(), x)
+    }
+    /// The same with another value for a parameter.
+    pub fn with(&self, i: usize, value: Vec<f64>) -> Case {
+        let mut p = self.p.clone();
+        p[i] = value;
+        Case {
+            d: self.d,
+            p,
+            shapes: self.shapes.clone(),
+        }
     }
     fn check(&self) -> Result<(), (usize, String)> {
         check_params(&Distribution::Array(self.d), &self.p(), &self.shapes())
     }
-    fn show(&self) -> String {
+    pub fn show(&self) -> String {
         format!("{} {:?}", self.d.name(), self.p)
     }
 }
 
-fn cases() -> impl Iterator<Item = Case> {
+pub fn cases() -> impl Iterator<Item = Case> {
     arrays()
         .into_iter()
         .flat_map(|(name, sets)| sets.into_iter().map(move |p| Case::new(name, p)))
+}
+
+/// Standard normal numbers, times `spread`.
+pub fn normals(stream: &mut impl Rng, n: usize, spread: f64) -> Vec<f64> {
+    (0..n)
+        .map(|_| spread * inv_phi((stream.next_u64() as f64 + 0.5) / 2f64.powi(64)))
+        .collect()
 }
 
 /// The elements in which a density is taken: the others follow from them.
@@ -209,9 +226,7 @@ fn transport_carries_noise_to_the_density() {
         let free = free(case.d.name(), shape.len());
         assert_eq!(free.len(), dim, "{}", case.show());
         for _ in 0..20 {
-            let z: Vec<f64> = (0..dim)
-                .map(|_| inv_phi((stream.next_u64() as f64 + 0.5) / 2f64.powi(64)))
-                .collect();
+            let z = normals(&mut stream, dim, 1.0);
             let want = z.iter().map(|&v| normal_log_density(v)).sum::<f64>()
                 - log_abs_det(jacobian(&case, &z, &free));
             let got = case.log_density(&case.transport(&z));
@@ -327,9 +342,7 @@ fn moments_are_those_of_draws() {
         let mut stream = Seed(11).stream(case.d.name(), 0);
         let mut sums = vec![0.0; shape.len()];
         for _ in 0..DRAWS {
-            let z: Vec<f64> = (0..dim)
-                .map(|_| inv_phi((stream.next_u64() as f64 + 0.5) / 2f64.powi(64)))
-                .collect();
+            let z = normals(&mut stream, dim, 1.0);
             sums.iter_mut()
                 .zip(case.transport(&z))
                 .for_each(|(s, x)| *s += x);

@@ -1,15 +1,8 @@
 //! Truncation, censoring and zero inflation: their own laws, over distributions whose plain laws hold.
 
 use super::super::*;
-use super::NOISE;
+use super::{NOISE, scalar};
 use crate::compute::special::{log_add_exp, log_phi, log_sub_exp, tanh_sinh};
-
-fn scalar(name: &str) -> &'static dyn Univariate {
-    match find(name) {
-        Some(Distribution::Scalar(d)) => d,
-        _ => panic!("{name} is not registered"),
-    }
-}
 
 fn bounds(lower: f64, upper: f64) -> Bounds {
     Bounds { lower, upper }
