@@ -300,8 +300,8 @@ impl Component {
                 (Some(p), Some(m)) => -p * tape.value(block, m, 0, lane).max(1e-12),
                 _ => f64::NEG_INFINITY,
             },
-            TermKind::Fault if x == 0.0 => 0.0,
-            TermKind::Fault => f64::NAN,
+            TermKind::Fault | TermKind::Failure if x == 0.0 => 0.0,
+            TermKind::Fault | TermKind::Failure => f64::NAN,
             // A density can be infinite at a point; an infinite weight is a failure, not an answer.
             _ if x == f64::INFINITY => f64::NAN,
             _ => x,

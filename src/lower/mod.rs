@@ -81,7 +81,7 @@ fn constant_weight(graph: &NoiseGraph, t: usize) -> f64 {
                 0.0
             }
         }
-        TermKind::Fault => {
+        TermKind::Fault | TermKind::Failure => {
             if x == 0.0 {
                 0.0
             } else {

@@ -341,7 +341,12 @@ impl Bound {
             Report::warning("odp::infer::numeric", message)
         };
         let report = report.label(span, "this log-weight is not a number");
-        let origin = component.origin_of_failure(&self.lowered.graph, span, row);
+        let said = self.lowered.graph.terms.iter().find(|t| t.span == span);
+        let said = said.filter(|t| t.kind == TermKind::Failure);
+        let origin = match said.and_then(|t| t.message.as_deref()) {
+            Some(message) => return (report.label(span, message), false),
+            None => component.origin_of_failure(&self.lowered.graph, span, row),
+        };
         (
             match origin {
                 Some((at, text)) => report.label(at, text).help(

@@ -63,6 +63,7 @@ pub(super) fn view(name: &str, lowered: &Lowered) -> GraphView {
             TermKind::Condition => "condition",
             TermKind::Improper => "improper",
             TermKind::Fault => "fault",
+            TermKind::Failure => "failure",
         };
         leaf(
             &mut view,
