@@ -24,6 +24,7 @@ mod categorical;
 mod cauchy;
 mod chi_square;
 mod delta;
+mod differences;
 mod dirichlet;
 mod discrete;
 mod discrete_uniform;
@@ -170,6 +171,33 @@ pub trait Univariate: Describe {
     fn is_improper(&self) -> bool {
         false
     }
+
+    // Derivatives. The defaults are differences.
+
+    /// Gradient of the log-density: writes ∂/∂p_i into `dp` and returns ∂/∂x.
+    fn d_log_density(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        differences::univariate(p, x, dp, |p, x| self.log_density(p, x))
+    }
+    /// Gradient of the transport at z, whose value is x: writes ∂x/∂p_i into `dp` and returns ∂x/∂z. Zeros for discrete ones.
+    fn d_transport(&self, p: &[f64], z: f64, _x: f64, dp: &mut [f64]) -> f64 {
+        if self.is_discrete() {
+            dp.fill(0.0);
+            return 0.0;
+        }
+        differences::univariate(p, z, dp, |p, z| self.transport(p, z))
+    }
+    /// Gradient of log P(X ≤ x): writes ∂/∂p_i into `dp` and returns ∂/∂x.
+    fn d_log_cdf(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        differences::univariate(p, x, dp, |p, x| self.log_cdf(p, x))
+    }
+    /// Gradient of log P(X > x): writes ∂/∂p_i into `dp` and returns ∂/∂x.
+    fn d_log_ccdf(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        differences::univariate(p, x, dp, |p, x| self.log_ccdf(p, x))
+    }
+    /// Gradient of [`improper_correction`](Self::improper_correction): writes ∂/∂p_i into `dp` and returns ∂/∂x.
+    fn d_improper_correction(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
+        differences::univariate(p, x, dp, |p, x| self.improper_correction(p, x))
+    }
 }
 
 /// A distribution over arrays, or one whose parameters are arrays (a categorical's `p`).
@@ -213,6 +241,39 @@ pub trait Multivariate: Describe {
     /// Standard deviation of each element, where it exists.
     fn sd(&self, _p: &[&[f64]], _shapes: &[&Shape], out: &mut [f64]) {
         out.fill(f64::NAN);
+    }
+
+    // Derivatives. The defaults are differences.
+
+    /// Adds `bar` times the gradient of the log-density to `dp` (each as long as its parameter) and `dx`. Every element of a
+    /// matrix that the log-density reads is free.
+    #[allow(clippy::too_many_arguments, reason = "the adjoint of a function of as many arguments")]
+    fn log_density_adjoint(
+        &self,
+        p: &[&[f64]],
+        shapes: &[&Shape],
+        x: &[f64],
+        bar: f64,
+        dp: &mut [&mut [f64]],
+        dx: &mut [f64],
+    ) {
+        differences::log_density(self, p, shapes, x, bar, dp, dx);
+    }
+    /// Adds the gradient of `bar` · transport at z, whose value is x, to `dp` and `dz`. Nothing for discrete ones.
+    #[allow(clippy::too_many_arguments, reason = "the adjoint of a function of as many arguments")]
+    fn transport_adjoint(
+        &self,
+        p: &[&[f64]],
+        shapes: &[&Shape],
+        z: &[f64],
+        _x: &[f64],
+        bar: &[f64],
+        dp: &mut [&mut [f64]],
+        dz: &mut [f64],
+    ) {
+        if !self.is_discrete() {
+            differences::transport(self, p, shapes, z, bar, dp, dz);
+        }
     }
 }
 

@@ -20,6 +20,8 @@ mod program;
 mod request;
 mod table;
 #[cfg(test)]
+mod gradients;
+#[cfg(test)]
 mod tests;
 mod view;
 
