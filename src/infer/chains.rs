@@ -56,6 +56,8 @@ pub(crate) struct Ground<'a> {
     /// Gaussians that steps may be shaped after.
     pub shapes: Vec<Gaussian>,
     pub evaluations: u64,
+    /// Evaluations of the gradient.
+    pub gradients: u64,
 }
 
 impl Ground<'_> {
@@ -65,6 +67,14 @@ impl Ground<'_> {
         self.target.log_r(z, &mut out);
         self.evaluations += out.len() as u64;
         out
+    }
+
+    /// log r of rows and its gradient `[rows, dim]`, counted.
+    pub fn log_r_gradient(&mut self, z: &[f64]) -> (Vec<f64>, Vec<f64>) {
+        let (mut out, mut gradient) = (vec![0.0; z.len() / self.target.dim()], vec![0.0; z.len()]);
+        self.target.log_r_gradient(z, &mut out, &mut gradient);
+        self.gradients += out.len() as u64;
+        (out, gradient)
     }
 
     /// log of the density against N(0, I) that remains when `shape` takes the prior's place.
@@ -77,6 +87,45 @@ impl Ground<'_> {
 pub(crate) trait Walk {
     /// Moves every walker once; returns the accepted share of proposals. During warm-up it may tune itself.
     fn step(&mut self, walkers: &mut [Walker], ground: &mut Ground, warming: bool) -> f64;
+
+    /// Trajectories that diverged after the warm-up; `None` where there are no trajectories.
+    fn divergences(&self) -> Option<u64> {
+        None
+    }
+}
+
+/// Refuses a program that gradients cannot serve.
+pub(crate) fn demand_smooth(engine: &'static str, target: &dyn Target) -> Result<(), InferError> {
+    demand_noise(engine, target)?;
+    let structure = target.structure();
+    match structure.smooth {
+        true => Ok(()),
+        false => Err(InferError::NotSmooth {
+            engine,
+            jumps: structure.jumps.clone(),
+        }),
+    }
+}
+
+/// Refuses a program without noise.
+pub(crate) fn demand_noise(engine: &'static str, target: &dyn Target) -> Result<(), InferError> {
+    if target.dim() > 0 {
+        return Ok(());
+    }
+    let why = "it draws no noise, so there is nothing to walk through; use `--infer enumerate`";
+    Err(InferError::CannotServe {
+        engine,
+        why: why.to_string(),
+    })
+}
+
+/// Refuses more draws than memory can hold.
+pub(crate) fn afford_draws(target: &dyn Target, settings: &Settings) -> Result<(), InferError> {
+    let kept = settings
+        .n_draws
+        .saturating_mul(target.dim())
+        .saturating_mul(2);
+    settings.afford(kept, "ask for fewer draws (--draws N)")
 }
 
 /// Runs chains of `walk`.
@@ -92,11 +141,7 @@ pub(crate) fn run(
     let about = o
         .choice("about", &["auto", "prior", "fitted"])?
         .unwrap_or("auto");
-    if target.dim() == 0 {
-        let why = "it draws no noise, so there is nothing to walk through; use `--infer enumerate`"
-            .to_string();
-        return Err(InferError::CannotServe { engine, why });
-    }
+    demand_noise(engine, target)?;
     let seen = warmup
         .saturating_mul(settings.n_chains)
         .saturating_mul(target.dim() + 1)
@@ -107,7 +152,8 @@ pub(crate) fn run(
         .saturating_mul(2);
     settings.afford(kept.saturating_add(seen), "ask for fewer draws (--draws N)")?;
     let start = Instant::now();
-    let (mut walkers, mut ground, found) = begin(target, settings, about)?;
+    let (mut walkers, found) = starts(target, settings)?;
+    let mut ground = found.ground(target, about);
     let seen = warm_up(walk, &mut walkers, &mut ground, warmup, settings);
     let thin = thin.unwrap_or_else(|| choose_thin(&seen, walkers.len(), target.dim()));
     let warmup_s = start.elapsed().as_secs_f64();
@@ -117,11 +163,14 @@ pub(crate) fn run(
         return Err(InferError::Diverged { engine, why });
     }
     let mut outcome = Outcome {
-        diagnostics: diagnose(&noise, acceptance, target),
+        diagnostics: Diagnostics {
+            divergences: walk.divergences(),
+            ..diagnose(&noise, Some(acceptance), target)
+        },
         noise,
         evaluations: Evaluations {
             log_r: ground.evaluations,
-            gradient: 0,
+            gradient: ground.gradients,
         },
         reliable: true,
         interrupted: settings.budget.interrupted(),
@@ -132,17 +181,42 @@ pub(crate) fn run(
         train_s: 0.0,
         sample_s: start.elapsed().as_secs_f64() - warmup_s,
     };
-    judge(&mut outcome, settings);
+    judge(&mut outcome, settings, "try a larger -O thin");
     compare(&mut outcome, &found);
     Ok(outcome)
 }
 
-/// Starts drawn from a short SMC, the Gaussians to shape steps after, and the particles.
-fn begin<'a>(
-    target: &'a dyn Target,
+/// What a short SMC found: where to start, and what to hold the chains against.
+pub(crate) struct Found {
+    pub particles: Particles,
+    /// A Gaussian fitted to them.
+    pub fitted: Gaussian,
+}
+
+impl Found {
+    /// What a way to step needs, with the Gaussians that `about` names.
+    fn ground<'a>(&self, target: &'a dyn Target, about: &str) -> Ground<'a> {
+        let mut shapes = Vec::new();
+        if about != "fitted" {
+            shapes.push(Gaussian::standard(target.dim()));
+        }
+        if about != "prior" {
+            shapes.push(self.fitted.clone());
+        }
+        Ground {
+            target,
+            shapes,
+            evaluations: self.particles.evaluations,
+            gradients: 0,
+        }
+    }
+}
+
+/// Starts drawn from a short SMC, with what it found.
+pub(crate) fn starts(
+    target: &dyn Target,
     settings: &Settings,
-    about: &str,
-) -> Result<(Vec<Walker>, Ground<'a>, Particles), InferError> {
+) -> Result<(Vec<Walker>, Found), InferError> {
     let dim = target.dim();
     let count = START_PARTICLES.max(8 * dim.min(1000));
     let seed = settings.seed.child("start", 0);
@@ -162,20 +236,14 @@ fn begin<'a>(
         log_r: found.log_r[i],
         rng: settings.seed.stream("chain", c as u64),
     });
-    let mut shapes = Vec::new();
-    if about != "fitted" {
-        shapes.push(Gaussian::standard(dim));
-    }
-    if about != "prior" {
-        shapes.push(fitted);
-    }
     let walkers = walkers.collect();
-    let ground = Ground {
-        target,
-        shapes,
-        evaluations: found.evaluations,
-    };
-    Ok((walkers, ground, found))
+    Ok((
+        walkers,
+        Found {
+            particles: found,
+            fitted,
+        },
+    ))
 }
 
 /// Particles to start from, far apart, so that chains in different modes disagree: the first at random, each other with
@@ -281,7 +349,7 @@ impl Walker {
 }
 
 /// The largest autocorrelation time (steps a draw) over the coordinates and log r.
-fn choose_thin(seen: &[f64], chains: usize, dim: usize) -> usize {
+pub(crate) fn choose_thin(seen: &[f64], chains: usize, dim: usize) -> usize {
     let (width, columns) = (chains * (dim + 1), dim + 1);
     let steps = seen.len() / width;
     let total = (steps * chains) as f64;
@@ -334,9 +402,10 @@ fn sample(
     (noise, accepted / n.max(1) as f64)
 }
 
-fn diagnose(noise: &Noise, acceptance: f64, target: &dyn Target) -> Diagnostics {
+/// What the draws say of themselves.
+pub(crate) fn diagnose(noise: &Noise, acceptance: Option<f64>, target: &dyn Target) -> Diagnostics {
     let mut d = Diagnostics {
-        acceptance: Some(acceptance),
+        acceptance,
         violation_rate: Some(0.0),
         ..Diagnostics::default()
     };
@@ -354,7 +423,8 @@ fn diagnose(noise: &Noise, acceptance: f64, target: &dyn Target) -> Diagnostics 
 }
 
 /// The verdict: R̂ below 1.01 (a little more for short chains, whose R̂ is noisy) and enough effective draws.
-fn judge(outcome: &mut Outcome, settings: &Settings) {
+/// `advice` says what would make more of the draws.
+pub(crate) fn judge(outcome: &mut Outcome, settings: &Settings, advice: &str) {
     let noise = &outcome.noise;
     let (n, per_chain) = (noise.n, noise.n / noise.chains);
     let limit = 1.01f64.max(1.0 + 5.0 / per_chain as f64);
@@ -373,7 +443,7 @@ fn judge(outcome: &mut Outcome, settings: &Settings) {
         .min(d.ess_tail_min.unwrap_or(0.0));
     if worth < needed {
         outcome.distrust(format!(
-            "the {n} draws are worth only about {worth:.0} independent ones; try a larger -O thin"
+            "the {n} draws are worth only about {worth:.0} independent ones; {advice}"
         ));
     }
     if n < settings.n_draws {
@@ -386,7 +456,8 @@ fn judge(outcome: &mut Outcome, settings: &Settings) {
 
 /// Chains that agree with each other may all have missed a mode. The particles they started from have seen the whole, if
 /// roughly: means that differ by more than their errors say so.
-fn compare(outcome: &mut Outcome, found: &Particles) {
+pub(crate) fn compare(outcome: &mut Outcome, found: &Found) {
+    let found = &found.particles;
     let column = |z: &[f64], j: usize| {
         z.iter()
             .skip(j)

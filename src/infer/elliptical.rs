@@ -67,46 +67,69 @@ impl Walk for Slices {
     fn step(&mut self, walkers: &mut [Walker], ground: &mut Ground, _warming: bool) -> f64 {
         let shape = self.turn % ground.shapes.len();
         self.turn += 1;
-        let mut open: Vec<Search> = (0..walkers.len())
-            .map(|i| begin(i, &mut walkers[i], ground, shape))
-            .collect();
-        let mut proposals = 0;
-        for _ in 0..MOST_ROUNDS {
-            let mut z = Vec::with_capacity(open.len() * ground.target.dim());
-            open.iter()
-                .for_each(|s| s.place(&walkers[s.walker].z, &ground.shapes[shape], &mut z));
-            proposals += open.len();
-            let log_r = ground.log_r(&z);
-            let mut rows = z.chunks_exact(ground.target.dim()).zip(log_r);
-            open.retain_mut(|s| {
-                let (z, log_r) = rows.next().expect("a row for each search");
-                let found = ground.remainder(shape, z, log_r) > s.level;
-                let walker = &mut walkers[s.walker];
-                if found {
-                    walker.z.copy_from_slice(z);
-                    walker.log_r = log_r;
-                } else {
-                    s.shrink(walker);
-                }
-                !found
-            });
-            if open.is_empty() {
-                break;
-            }
-        }
-        walkers.len() as f64 / proposals.max(1) as f64
+        let about = &ground.shapes[shape];
+        let remainder = |_: usize, z: &[f64], log_r: f64| ground.remainder(shape, z, log_r);
+        let (share, spent) = slice(ground.target, walkers, |_| about, remainder);
+        ground.evaluations += spent;
+        share
     }
 }
 
-fn begin(i: usize, walker: &mut Walker, ground: &Ground, shape: usize) -> Search {
-    let gaussian = &ground.shapes[shape];
+/// Moves every walker once along an ellipse of its own Gaussian; `remainder(walker, z, log r)` is the log-density against
+/// that Gaussian. Returns the share of proposals that ended a search, and the evaluations spent.
+pub(crate) fn slice<'g>(
+    target: &dyn Target,
+    walkers: &mut [Walker],
+    gaussian: impl Fn(usize) -> &'g Gaussian,
+    remainder: impl Fn(usize, &[f64], f64) -> f64,
+) -> (f64, u64) {
+    let mut open: Vec<Search> = walkers
+        .iter_mut()
+        .enumerate()
+        .map(|(i, w)| begin(i, w, gaussian(i), &remainder))
+        .collect();
+    let dim = target.dim();
+    let mut proposals = 0;
+    for _ in 0..MOST_ROUNDS {
+        let mut z = Vec::with_capacity(open.len() * dim);
+        open.iter()
+            .for_each(|s| s.place(&walkers[s.walker].z, gaussian(s.walker), &mut z));
+        proposals += open.len() as u64;
+        let mut log_r = vec![0.0; open.len()];
+        target.log_r(&z, &mut log_r);
+        let mut rows = z.chunks_exact(dim).zip(log_r);
+        open.retain_mut(|s| {
+            let (z, log_r) = rows.next().expect("a row for each search");
+            let found = remainder(s.walker, z, log_r) > s.level;
+            let walker = &mut walkers[s.walker];
+            if found {
+                walker.z.copy_from_slice(z);
+                walker.log_r = log_r;
+            } else {
+                s.shrink(walker);
+            }
+            !found
+        });
+        if open.is_empty() {
+            break;
+        }
+    }
+    (walkers.len() as f64 / proposals.max(1) as f64, proposals)
+}
+
+fn begin(
+    i: usize,
+    walker: &mut Walker,
+    gaussian: &Gaussian,
+    remainder: impl Fn(usize, &[f64], f64) -> f64,
+) -> Search {
     let mut axis = vec![0.0; walker.z.len()];
     gaussian.step(&walker.z, 1.0, &mut walker.rng, &mut axis);
     axis.iter_mut()
         .zip(&gaussian.mean)
         .for_each(|(a, m)| *a -= m);
     let u: f64 = walker.rng.random();
-    let level = ground.remainder(shape, &walker.z, walker.log_r) + u.ln();
+    let level = remainder(i, &walker.z, walker.log_r) + u.ln();
     let theta = TAU * walker.rng.random::<f64>();
     Search {
         walker: i,

@@ -1,5 +1,7 @@
 //! What can go wrong while inferring: facts for the session, which adds places in the program and the exit code.
 
+use crate::lower::Jump;
+
 /// Why an engine has no answer.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum InferError {
@@ -16,6 +18,14 @@ pub enum InferError {
         engine: &'static str,
         /// The reason, and what would do instead.
         why: String,
+    },
+    /// The engine follows gradients, and log r has none that could be followed everywhere.
+    #[error("`{engine}` cannot serve this program: its log-weight is not smooth")]
+    NotSmooth {
+        /// The engine.
+        engine: &'static str,
+        /// What keeps log r from being smooth.
+        jumps: Vec<Jump>,
     },
     /// No engine has that name.
     #[error("there is no engine `{name}`{}", suggestion.as_ref().map(|s| format!("; did you mean `{s}`?")).unwrap_or_default())]
@@ -67,6 +77,7 @@ impl InferError {
         match self {
             InferError::ImpossibleEvidence { .. } => "odp::infer::impossible_evidence",
             InferError::CannotServe { .. } => "odp::infer::cannot_serve",
+            InferError::NotSmooth { .. } => "odp::infer::not_smooth",
             InferError::UnknownEngine { .. } => "odp::infer::unknown_engine",
             InferError::BadOption { .. } => "odp::infer::bad_option",
             InferError::Diverged { .. } => "odp::infer::diverged",

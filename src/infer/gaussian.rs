@@ -221,6 +221,24 @@ impl Gaussian {
         }
     }
 
+    /// `out = Lᵀ·gradient`: a gradient in the coordinates in which this Gaussian is standard.
+    pub fn pull_back(&self, gradient: &[f64], out: &mut [f64]) {
+        let d = self.dim();
+        match &self.factor {
+            Factor::Diagonal(s) => out
+                .iter_mut()
+                .zip(gradient.iter().zip(s))
+                .for_each(|(o, (g, s))| *o = g * s),
+            Factor::Lower(l) => {
+                out.fill(0.0);
+                for (i, g) in gradient.iter().enumerate() {
+                    let row = &l[i * d..i * d + i + 1];
+                    out.iter_mut().zip(row).for_each(|(o, l)| *o += g * l);
+                }
+            }
+        }
+    }
+
     /// A step that leaves this Gaussian invariant and is reversible under it: `m + √(1 − ρ²)(z − m) + ρ L ε`
     /// (preconditioned Crank–Nicolson; ρ = 1 forgets z).
     ///

@@ -9,8 +9,11 @@ use super::{Engine, InferError, Options, Outcome, Settings, engines};
 use crate::base::Seed;
 use crate::draws::{normalized, summarize};
 
-/// A coin that shifts a Gaussian; all discrete for `enumerate`.
+/// A coin that shifts a Gaussian; all discrete for `enumerate`, nothing discrete for those that follow gradients.
 fn target(engine: &dyn Engine) -> Written {
+    if ["hmc", "nuts"].contains(&engine.name()) {
+        return Written::new(3, |z| -2.0 * (z[1] + z[0].tanh() - 1.0).powi(2));
+    }
     if engine.name() == "enumerate" {
         return Written::new(2, |z| 0.5 * z[0].signum() * z[1].signum())
             .site(0, &[0.5; 2])

@@ -10,17 +10,20 @@ mod engine;
 mod enumerate;
 mod error;
 mod gaussian;
+mod hmc;
 mod importance;
 #[cfg(test)]
 mod laws;
 mod mixture;
 mod moves;
+mod nuts;
 mod options;
 mod outcome;
 mod pcn;
 mod population;
 mod prior;
 mod proposals;
+mod pt;
 mod rwmh;
 pub mod smc;
 mod temper;
@@ -41,6 +44,9 @@ pub fn engines() -> &'static [&'static dyn Engine] {
         &elliptical::Elliptical,
         &pcn::Pcn,
         &rwmh::Rwmh,
+        &hmc::Hmc,
+        &nuts::Nuts,
+        &pt::Pt,
         &importance::Importance,
         &enumerate::Enumerate,
         &prior::Prior,

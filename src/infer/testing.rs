@@ -88,6 +88,20 @@ impl Written {
     }
 }
 
+/// The gradient of f at a row.
+fn central_differences(f: &Row, row: &[f64], gradient: &mut [f64]) {
+    let h = 1e-5;
+    let mut z = row.to_vec();
+    for (j, g) in gradient.iter_mut().enumerate() {
+        let mut at = |x: f64| {
+            z[j] = x;
+            f(&z)
+        };
+        *g = (at(row[j] + h) - at(row[j] - h)) / (2.0 * h);
+        z[j] = row[j];
+    }
+}
+
 /// The value of a site with probabilities `p` that noise leads to.
 pub(crate) fn value_of(p: &[f64], z: f64) -> usize {
     let mut u = ndtr(z);
@@ -116,6 +130,16 @@ impl Target for Written {
 
     fn log_r(&self, z: &[f64], out: &mut [f64]) {
         self.rows(z, out, f64::INFINITY);
+    }
+
+    fn log_r_gradient(&self, z: &[f64], log_r: &mut [f64], gradient: &mut [f64]) {
+        self.log_r(z, log_r);
+        for (row, g) in z
+            .chunks_exact(self.dim)
+            .zip(gradient.chunks_exact_mut(self.dim))
+        {
+            central_differences(&self.log_r, row, g);
+        }
     }
 
     fn log_r_soft(&self, z: &[f64], penalty: f64, out: &mut [f64]) {
@@ -209,6 +233,11 @@ impl Target for Geometric {
         for (row, out) in z.chunks_exact(self.dim()).zip(out) {
             *out = -0.5 * self.tails(row.iter().map(heads)) as f64;
         }
+    }
+
+    fn log_r_gradient(&self, z: &[f64], log_r: &mut [f64], gradient: &mut [f64]) {
+        self.log_r(z, log_r);
+        gradient.fill(0.0);
     }
 
     fn log_r_given(&self, zk: &[f64], log_r: &mut [f64], log_p: &mut [f64]) {

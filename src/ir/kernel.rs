@@ -5,6 +5,7 @@
 
 use super::law::{ArrayLaw, Law};
 use super::matrix;
+use super::normal;
 use super::op::{Axis, BinaryFn, LawFn, Op, ReduceFn, ScanFn, UnaryFn};
 use crate::base::Shape;
 use crate::compute::special;
@@ -23,24 +24,90 @@ pub struct Arg<'a> {
 
 /// One element of an operand, over the lanes.
 #[derive(Clone, Copy)]
-enum Row<'a> {
+pub(super) enum Row<'a> {
     One(f64),
     Many(&'a [f64]),
 }
 
-impl Row<'_> {
+impl<'a> Row<'a> {
     #[inline]
-    fn at(&self, lane: usize) -> f64 {
+    pub(super) fn at(&self, lane: usize) -> f64 {
         match self {
             Row::One(x) => *x,
             Row::Many(xs) => xs[lane],
         }
     }
+
+    /// The row as `width` numbers, written out into `room` where it is one number.
+    #[inline]
+    pub(super) fn spread<'b>(&self, width: usize, room: &'b mut Vec<f64>) -> &'b [f64]
+    where
+        'a: 'b,
+    {
+        match self {
+            Row::One(x) => {
+                room.clear();
+                room.resize(width, *x);
+                room
+            }
+            Row::Many(xs) => xs,
+        }
+    }
+}
+
+/// How an elementwise operation is walked: rows of numbers that stand side by side. With one lane that is all elements in
+/// one row, so that a single execution runs over contiguous numbers too.
+#[derive(Clone, Copy)]
+pub(super) struct Grid {
+    /// Rows.
+    pub rows: usize,
+    /// Numbers in a row.
+    pub width: usize,
+    flat: bool,
+}
+
+impl Grid {
+    /// For a result of `n` elements.
+    #[inline]
+    pub(super) fn new(n: usize, lanes: usize) -> Grid {
+        match lanes {
+            1 => Grid {
+                rows: usize::from(n > 0),
+                width: n.max(1),
+                flat: true,
+            },
+            _ => Grid {
+                rows: n,
+                width: lanes,
+                flat: false,
+            },
+        }
+    }
+
+    /// Where in a register of `len` elements a row starts, and whether all of the row is that one number.
+    #[inline]
+    pub(super) fn place(&self, row: usize, len: usize) -> (usize, bool) {
+        match (self.flat, len) {
+            (true, len) => (0, len == 1),
+            (false, 1) => (0, false),
+            (false, _) => (row * self.width, false),
+        }
+    }
 }
 
 impl<'a> Arg<'a> {
+    /// A row of the grid.
     #[inline]
-    fn row(&self, element: usize, lanes: usize) -> Row<'a> {
+    pub(super) fn line(&self, grid: &Grid, row: usize) -> Row<'a> {
+        match (grid.flat, self.len) {
+            (true, 1) => Row::One(self.data[0]),
+            (true, _) => Row::Many(&self.data[..grid.width]),
+            (false, _) => self.row(row, grid.width),
+        }
+    }
+
+    #[inline]
+    pub(super) fn row(&self, element: usize, lanes: usize) -> Row<'a> {
         let e = if self.len == 1 { 0 } else { element };
         if self.uniform {
             Row::One(self.data[e])
@@ -50,7 +117,7 @@ impl<'a> Arg<'a> {
     }
 
     #[inline]
-    fn at(&self, element: usize, lane: usize, lanes: usize) -> f64 {
+    pub(super) fn at(&self, element: usize, lane: usize, lanes: usize) -> f64 {
         let e = if self.len == 1 { 0 } else { element };
         if self.uniform {
             self.data[e]
@@ -60,7 +127,7 @@ impl<'a> Arg<'a> {
     }
 
     /// Copies one lane's array out.
-    fn lane(&self, lane: usize, lanes: usize, out: &mut Vec<f64>) {
+    pub(super) fn lane(&self, lane: usize, lanes: usize, out: &mut Vec<f64>) {
         out.clear();
         out.extend((0..self.len).map(|e| self.at(e, lane, lanes)));
     }
@@ -87,7 +154,12 @@ pub fn run(op: &Op, args: &[Arg], out: &mut [f64], lanes: usize) {
             matrix::solve(*n, *m, &a[0], &a[1], o)
         }),
         Op::LogDet(n) => by_lane(args, out, lanes, |a, o| o[0] = matrix::log_det(*n, &a[0])),
+        Op::Transport(law) if normal::is_normal(law) => normal::transport(args, out, lanes),
         Op::Transport(law) => law_each(args, out, lanes, |p, z| law.transport(p, z)),
+        Op::LogDensity(law) if normal::is_normal(law) => normal::log_density(args, out, lanes),
+        Op::LogDensitySum(law, n) if normal::is_normal(law) => {
+            normal::log_density_sum(*n, args, out, lanes)
+        }
         Op::LogDensity(law) => log_density(law, args, out, lanes),
         Op::LogDensitySum(law, n) => log_density_sum(law, *n, args, out, lanes),
         Op::LawFn(law, f) => law_each(args, out, lanes, |p, x| law_fn(law, *f, p, x)),
@@ -112,8 +184,9 @@ fn unary(f: UnaryFn, a: Arg, out: &mut [f64], lanes: usize) {
 
 #[inline]
 fn map1(a: Arg, out: &mut [f64], lanes: usize, f: impl Fn(f64) -> f64) {
-    for (e, o) in out.chunks_exact_mut(lanes).enumerate() {
-        match a.row(e, lanes) {
+    let grid = Grid::new(out.len() / lanes, lanes);
+    for (e, o) in out.chunks_exact_mut(grid.width).enumerate() {
+        match a.line(&grid, e) {
             Row::One(x) => o.fill(f(x)),
             Row::Many(xs) => o.iter_mut().zip(xs).for_each(|(o, &x)| *o = f(x)),
         }
@@ -132,8 +205,9 @@ fn binary(f: BinaryFn, a: Arg, b: Arg, out: &mut [f64], lanes: usize) {
 
 #[inline]
 fn map2(a: Arg, b: Arg, out: &mut [f64], lanes: usize, f: impl Fn(f64, f64) -> f64) {
-    for (e, o) in out.chunks_exact_mut(lanes).enumerate() {
-        match (a.row(e, lanes), b.row(e, lanes)) {
+    let grid = Grid::new(out.len() / lanes, lanes);
+    for (e, o) in out.chunks_exact_mut(grid.width).enumerate() {
+        match (a.line(&grid, e), b.line(&grid, e)) {
             (Row::One(x), Row::One(y)) => o.fill(f(x, y)),
             (Row::One(x), Row::Many(ys)) => o.iter_mut().zip(ys).for_each(|(o, &y)| *o = f(x, y)),
             (Row::Many(xs), Row::One(y)) => o.iter_mut().zip(xs).for_each(|(o, &x)| *o = f(x, y)),
@@ -147,11 +221,12 @@ fn map2(a: Arg, b: Arg, out: &mut [f64], lanes: usize, f: impl Fn(f64, f64) -> f
 }
 
 fn select(args: &[Arg], out: &mut [f64], lanes: usize) {
-    for (e, o) in out.chunks_exact_mut(lanes).enumerate() {
+    let grid = Grid::new(out.len() / lanes, lanes);
+    for (e, o) in out.chunks_exact_mut(grid.width).enumerate() {
         let (c, a, b) = (
-            args[0].row(e, lanes),
-            args[1].row(e, lanes),
-            args[2].row(e, lanes),
+            args[0].line(&grid, e),
+            args[1].line(&grid, e),
+            args[2].line(&grid, e),
         );
         for (lane, o) in o.iter_mut().enumerate() {
             let c = c.at(lane);
@@ -321,6 +396,9 @@ fn scan_line(f: ScanFn, line: &mut [f64]) {
 }
 
 fn matmul([m, k, n]: [usize; 3], a: Arg, b: Arg, out: &mut [f64], lanes: usize) {
+    if lanes == 1 {
+        return matrix::product([m, k, n], a.data, b.data, out);
+    }
     for i in 0..m {
         for j in 0..n {
             let o = &mut out[(i * n + j) * lanes..][..lanes];
@@ -369,7 +447,8 @@ fn by_lane(args: &[Arg], out: &mut [f64], lanes: usize, f: impl Fn(&[Vec<f64>], 
     }
 }
 
-const MAX_PARAMS: usize = 16;
+/// Most parameters of a law over numbers.
+pub(super) const MAX_PARAMS: usize = 16;
 
 /// Elementwise over `(parameters…, x)`.
 fn law_each(args: &[Arg], out: &mut [f64], lanes: usize, f: impl Fn(&[f64], f64) -> f64) {
@@ -378,11 +457,12 @@ fn law_each(args: &[Arg], out: &mut [f64], lanes: usize, f: impl Fn(&[f64], f64)
         .expect("a law's operation has a value operand");
     let mut p = [0.0; MAX_PARAMS];
     let mut rows = [Row::One(0.0); MAX_PARAMS];
-    for (e, o) in out.chunks_exact_mut(lanes).enumerate() {
+    let grid = Grid::new(out.len() / lanes, lanes);
+    for (e, o) in out.chunks_exact_mut(grid.width).enumerate() {
         rows.iter_mut()
             .zip(params)
-            .for_each(|(r, a)| *r = a.row(e, lanes));
-        let x = x.row(e, lanes);
+            .for_each(|(r, a)| *r = a.line(&grid, e));
+        let x = x.line(&grid, e);
         for (lane, o) in o.iter_mut().enumerate() {
             p.iter_mut()
                 .zip(&rows[..params.len()])
@@ -424,7 +504,7 @@ fn density(law: &Law, p: &[f64], x: f64) -> f64 {
     }
 }
 
-fn law_fn(law: &Law, f: LawFn, p: &[f64], x: f64) -> f64 {
+pub(super) fn law_fn(law: &Law, f: LawFn, p: &[f64], x: f64) -> f64 {
     match f {
         LawFn::Cdf => law.log_cdf(p, x).exp(),
         LawFn::LogCdf => law.log_cdf(p, x),
@@ -474,7 +554,7 @@ fn each_of_batch(
 }
 
 /// The b-th of several parts of `len` elements; where there is only one, that one.
-fn part(v: &[f64], len: usize, b: usize) -> &[f64] {
+pub(super) fn part(v: &[f64], len: usize, b: usize) -> &[f64] {
     if v.len() == len {
         v
     } else {

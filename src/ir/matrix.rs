@@ -3,6 +3,21 @@
 use faer::linalg::solvers::Solve;
 use faer::{MatMut, MatRef, Side};
 
+/// A B for `a: [m, k]` and `b: [k, n]`; terms are added in the order of k.
+pub fn product([m, k, n]: [usize; 3], a: &[f64], b: &[f64], out: &mut [f64]) {
+    for i in 0..m {
+        let (row, o) = (&a[i * k..(i + 1) * k], &mut out[i * n..(i + 1) * n]);
+        if n == 1 {
+            o[0] = row.iter().zip(b).fold(0.0, |sum, (x, y)| sum + x * y);
+            continue;
+        }
+        o.fill(0.0);
+        for (x, b) in row.iter().zip(b.chunks_exact(n.max(1))) {
+            o.iter_mut().zip(b).for_each(|(o, y)| *o += x * y);
+        }
+    }
+}
+
 /// Lower Cholesky factor of `a: [n, n]` (its lower triangle is read) into `out`.
 pub fn cholesky(n: usize, a: &[f64], out: &mut [f64]) {
     match MatRef::from_row_major_slice(a, n, n).llt(Side::Lower) {

@@ -16,11 +16,13 @@
 //! - A file's body has no `value`: its last expression is a statement.
 //! - A size that an array has bound and a later `data N: int` declares again is one more `and` in that declaration's condition.
 
+pub mod adjoint;
 mod builtin;
 pub mod kernel;
 pub mod law;
 mod matrix;
 mod model;
+mod normal;
 pub mod op;
 
 pub use builtin::Builtin;

@@ -6,20 +6,23 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::prelude::*;
 
+use super::adjoint::Workspace;
+use super::discrete::{self, DiscreteLaw};
+use super::gradient::Sweep;
 use super::overflow::Overflow;
-use super::split::{self, Part};
+use super::smooth;
+use super::split::Part;
 use super::tape::{Block, Tape};
 use super::target::{DiscreteSite, Structure, Target};
 use super::{fill, margin};
 use crate::base::Span;
-use crate::ir::{BinaryFn, Op};
 use crate::trace::{NodeId, NoiseGraph, TermKind, TraceError};
 
 /// How a term enters the sum: its kind, and its outputs on the tape.
 #[derive(Clone, Debug)]
-struct Weighed {
-    kind: TermKind,
-    node: usize,
+pub(super) struct Weighed {
+    pub(super) kind: TermKind,
+    pub(super) node: usize,
     mask: Option<usize>,
     margin: Option<usize>,
     span: Span,
@@ -42,21 +45,24 @@ pub struct Component {
     /// The program's coordinates that are this component's `0..dim`.
     pub coordinates: Vec<usize>,
     structure: Structure,
-    terms: Vec<Weighed>,
+    pub(super) terms: Vec<Weighed>,
     sites: Vec<SiteElement>,
     overflow_output: Option<usize>,
-    noise: Tape,
+    pub(super) noise: Tape,
     given: Tape,
+    pub(super) sweep: Sweep,
+    /// Registers that one-block gradients have used and will use again.
+    pub(super) spaces: Mutex<Vec<Workspace>>,
     overflow: Option<Overflow>,
     failed: AtomicU64,
-    evaluated: AtomicU64,
+    pub(super) evaluated: AtomicU64,
     overflowed: AtomicU64,
     error: Mutex<Option<TraceError>>,
 }
 
 /// What a row of inputs holds at discrete sites.
 #[derive(Clone, Copy, PartialEq)]
-enum Inputs {
+pub(super) enum Inputs {
     Noise,
     Values,
 }
@@ -107,7 +113,7 @@ impl Component {
                     .map(|c| columns[&c])
                     .collect(),
             );
-            let (first, n_values) = range(graph, site.value);
+            let (first, n_values) = discrete::range(graph, site.value);
             for element in 0..site.len {
                 let column = columns[&(site.first + element)];
                 sites.push(SiteElement {
@@ -136,14 +142,17 @@ impl Component {
         let noise = Tape::new(graph, &roots, width, |c| columns[&c], &HashMap::new());
         let with_values = Tape::new(graph, &roots, width, |c| columns[&c], &given);
         let hard = terms.iter().any(|t| t.kind == TermKind::Condition);
-        let smooth = split::is_smooth(graph, &part.terms) && overflow_output.is_none();
+        let jumps = smooth::jumps(graph, &part.terms, overflow_output.is_some());
         Component {
             coordinates: part.coordinates.clone(),
             structure: Structure {
                 discrete,
-                smooth,
+                smooth: jumps.is_empty(),
+                jumps,
                 hard_constraints: hard,
             },
+            sweep: Sweep::new(&noise, &terms),
+            spaces: Mutex::default(),
             terms,
             sites,
             overflow_output,
@@ -274,6 +283,12 @@ impl Component {
             .then(|| self.key(&self.noise, &block, z, 0, Inputs::Noise))
     }
 
+    /// Whether a term is part of an execution's sum.
+    pub(super) fn is_reached(&self, block: &Block, t: &Weighed, lane: usize) -> bool {
+        t.mask
+            .is_none_or(|m| self.noise.value(block, m, 0, lane) != 0.0)
+    }
+
     /// A term's log-weight in one lane.
     fn weight(
         &self,
@@ -346,7 +361,7 @@ impl Component {
             });
     }
 
-    fn finished(
+    pub(super) fn finished(
         &self,
         tape: &Tape,
         block: &Block,
@@ -437,6 +452,10 @@ impl Target for Component {
 
     fn log_r(&self, z: &[f64], out: &mut [f64]) {
         self.evaluate(z, out, Inputs::Noise, None);
+    }
+
+    fn log_r_gradient(&self, z: &[f64], log_r: &mut [f64], gradient: &mut [f64]) {
+        self.gradient_of_rows(z, log_r, gradient);
     }
 
     fn log_r_soft(&self, z: &[f64], penalty: f64, out: &mut [f64]) {
@@ -530,70 +549,4 @@ impl Target for Component {
             self.evaluated.load(Ordering::Relaxed),
         )
     }
-}
-
-/// The law of a discrete site.
-struct DiscreteLaw {
-    op: Op,
-    params: Vec<NodeId>,
-}
-
-impl DiscreteLaw {
-    fn of(graph: &NoiseGraph, value: NodeId) -> Option<DiscreteLaw> {
-        let node = graph.node(value);
-        match &node.op {
-            op @ (Op::Transport(_) | Op::ArrayTransport(_)) => {
-                let params = node.args[..node.args.len() - 1].to_vec();
-                Some(DiscreteLaw {
-                    op: op.clone(),
-                    params,
-                })
-            }
-            _ => None,
-        }
-    }
-
-    /// Adds log p(k), and the noise at the lower and upper edge of k's cell.
-    fn scores(
-        &self,
-        graph: &mut NoiseGraph,
-        value: NodeId,
-        span: Span,
-    ) -> (NodeId, NodeId, NodeId) {
-        let (score, edge) = match &self.op {
-            Op::Transport(law) => (Op::LogDensity(law.clone()), Op::CellEdge(law.clone())),
-            Op::ArrayTransport(law) => (
-                Op::ArrayLogDensity(law.clone()),
-                Op::ArrayCellEdge(law.clone()),
-            ),
-            _ => unreachable!("only transports become discrete laws"),
-        };
-        let shape = graph.node(value).shape.clone();
-        let one = graph.constant_node([1.0].into(), crate::base::Shape::scalar(), span);
-        let below = graph.add(
-            Op::Binary(BinaryFn::Sub),
-            vec![value, one],
-            shape.clone(),
-            span,
-        );
-        let with = |x: NodeId| self.params.iter().copied().chain([x]).collect::<Vec<_>>();
-        let log_p = graph.add(score, with(value), shape.clone(), span);
-        let low = graph.add(edge.clone(), with(below), shape.clone(), span);
-        let high = graph.add(edge, with(value), shape, span);
-        (log_p, low, high)
-    }
-}
-
-/// More values than this are not counted one by one.
-const MANY_VALUES: i64 = 1 << 20;
-
-/// Smallest value of a discrete site, and the number of its values where it is finite and known.
-fn range(graph: &NoiseGraph, value: NodeId) -> (i64, Option<usize>) {
-    let lowest = graph.lowest(value);
-    let n = graph
-        .highest(value)
-        .zip(lowest)
-        .and_then(|(high, low)| high.checked_sub(low))
-        .filter(|n| (0..MANY_VALUES).contains(n));
-    (lowest.unwrap_or(0), n.map(|n| n as usize + 1))
 }

@@ -1,10 +1,14 @@
 //! Noise graph to functions: f(z) for the outputs, and log r(z) for each independent component.
 
+mod adjoint;
 mod component;
+mod discrete;
 mod fill;
+mod gradient;
 mod margin;
 mod overflow;
 mod pushforward;
+mod smooth;
 mod split;
 mod tape;
 mod target;
@@ -13,7 +17,7 @@ pub use component::Component;
 pub use overflow::Overflow;
 pub use pushforward::Pushforward;
 pub use split::split;
-pub use target::{DiscreteSite, Structure, Target};
+pub use target::{DiscreteSite, Jump, Structure, Target};
 
 use std::sync::Arc;
 

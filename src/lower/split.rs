@@ -1,7 +1,7 @@
 //! Which noise matters, and which of it belongs together.
 
-use crate::ir::{BinaryFn, Op, ReduceFn, UnaryFn};
-use crate::trace::{NodeId, NoiseGraph, Term, TermKind};
+use crate::ir::Op;
+use crate::trace::{NodeId, NoiseGraph, Term};
 
 /// Noise coordinates and terms of the log-weight that depend on each other and on nothing else.
 #[derive(Clone, Debug, Default)]
@@ -94,34 +94,6 @@ pub fn split(graph: &NoiseGraph) -> Parts {
         }
     }
     parts
-}
-
-/// Whether log r is smooth in every coordinate that reaches the given terms.
-pub fn is_smooth(graph: &NoiseGraph, terms: &[usize]) -> bool {
-    let needed = graph.ancestors(terms.iter().flat_map(|&t| roots(&graph.terms[t])));
-    let hard = |t: &usize| matches!(graph.terms[*t].kind, TermKind::Condition | TermKind::Fault);
-    !terms.iter().any(hard)
-        && graph
-            .ids()
-            .filter(|id| needed[id.index()])
-            .all(|id| smooth_op(&graph.node(id).op))
-}
-
-fn smooth_op(op: &Op) -> bool {
-    use BinaryFn as B;
-    use UnaryFn as U;
-    match op {
-        Op::Unary(U::Floor | U::Ceil | U::Round | U::Sign | U::Not) => false,
-        Op::Binary(
-            B::Eq | B::Ne | B::Lt | B::Le | B::Gt | B::Ge | B::And | B::Or | B::FloorDiv | B::Rem,
-        ) => false,
-        Op::Reduce(ReduceFn::ArgMax | ReduceFn::ArgMin | ReduceFn::Any | ReduceFn::All, _) => false,
-        Op::Transport(law) => !law.has_atoms(),
-        Op::ArrayTransport(law) => {
-            crate::dist::Describe::kind(law.dist) == crate::dist::ValueKind::Real
-        }
-        _ => true,
-    }
 }
 
 /// Union–find with path halving.

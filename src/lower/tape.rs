@@ -11,11 +11,11 @@ use crate::ir::kernel::{self, Arg};
 use crate::trace::{NodeId, NoiseGraph};
 
 /// Registers of one block are kept below about this many numbers (2 MiB).
-const CACHE_ELEMENTS: usize = 1 << 18;
+pub(super) const CACHE_ELEMENTS: usize = 1 << 18;
 
 /// Where an operand stands.
 #[derive(Clone, Copy, Debug)]
-enum Operand {
+pub(super) enum Operand {
     /// Elements of the registers.
     Register { offset: usize, len: usize },
     /// Known numbers, the same in all lanes.
@@ -23,7 +23,7 @@ enum Operand {
 }
 
 #[derive(Debug)]
-enum Instruction {
+pub(super) enum Instruction {
     /// Input columns into a register.
     Load { columns: Vec<usize>, offset: usize },
     /// An operation.
@@ -38,10 +38,10 @@ enum Instruction {
 /// A straight-line program from rows of inputs to the values of some nodes.
 #[derive(Debug)]
 pub struct Tape {
-    instructions: Vec<Instruction>,
-    known: Vec<f64>,
-    registers: usize,
-    outputs: Vec<Operand>,
+    pub(super) instructions: Vec<Instruction>,
+    pub(super) known: Vec<f64>,
+    pub(super) registers: usize,
+    pub(super) outputs: Vec<Operand>,
     width: usize,
     /// Executions evaluated together.
     pub lanes: usize,
@@ -50,7 +50,7 @@ pub struct Tape {
 /// Registers of one block, reused from block to block.
 #[derive(Default)]
 pub struct Block {
-    registers: Vec<f64>,
+    pub(super) registers: Vec<f64>,
     lanes: usize,
 }
 
@@ -144,24 +144,9 @@ impl Tape {
                 } => {
                     // Operands stand before their users.
                     let (before, rest) = block.registers.split_at_mut(offset * lanes);
-                    let mut operands = [Arg {
-                        data: &[],
-                        len: 0,
-                        uniform: true,
-                    }; 8];
-                    if args.len() <= operands.len() {
-                        operands
-                            .iter_mut()
-                            .zip(args)
-                            .for_each(|(o, a)| *o = view(*a, before, &self.known, lanes));
-                        kernel::run(op, &operands[..args.len()], &mut rest[..len * lanes], lanes);
-                    } else {
-                        let operands: Vec<Arg> = args
-                            .iter()
-                            .map(|a| view(*a, before, &self.known, lanes))
-                            .collect();
-                        kernel::run(op, &operands, &mut rest[..len * lanes], lanes);
-                    }
+                    with_views(args, before, &self.known, lanes, |args| {
+                        kernel::run(op, args, &mut rest[..len * lanes], lanes);
+                    });
                 }
             }
         }
@@ -176,6 +161,33 @@ impl Tape {
             Operand::Known { offset, .. } => self.known[offset + element],
         }
     }
+}
+
+/// Calls `f` with an operation's operands; few of them need no allocation.
+pub(super) fn with_views(
+    operands: &[Operand],
+    registers: &[f64],
+    known: &[f64],
+    lanes: usize,
+    f: impl FnOnce(&[Arg]),
+) {
+    let none = Arg {
+        data: &[],
+        len: 0,
+        uniform: true,
+    };
+    let mut few = [none; 8];
+    if operands.len() > few.len() {
+        let all: Vec<Arg> = operands
+            .iter()
+            .map(|a| view(*a, registers, known, lanes))
+            .collect();
+        return f(&all);
+    }
+    few.iter_mut()
+        .zip(operands)
+        .for_each(|(o, a)| *o = view(*a, registers, known, lanes));
+    f(&few[..operands.len()]);
 }
 
 fn view<'a>(operand: Operand, registers: &'a [f64], known: &'a [f64], lanes: usize) -> Arg<'a> {

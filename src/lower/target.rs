@@ -1,5 +1,7 @@
 //! What an engine sees of a program: a dimension, log r for a batch of noise, and the structure the compiler knows.
 
+use crate::base::Span;
+
 /// A discrete sample site among the noise coordinates.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DiscreteSite {
@@ -13,6 +15,15 @@ pub struct DiscreteSite {
     pub name: String,
 }
 
+/// A piece of the program through which log r jumps, or has a kink, as noise moves.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Jump {
+    /// The piece.
+    pub span: Span,
+    /// What it does, to be read after its mark: "`k` takes whole values".
+    pub why: String,
+}
+
 /// What the compiler knows about a target.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Structure {
@@ -20,6 +31,8 @@ pub struct Structure {
     pub discrete: Vec<DiscreteSite>,
     /// Whether log r is a smooth function of every coordinate.
     pub smooth: bool,
+    /// What keeps it from being smooth, in the program's order.
+    pub jumps: Vec<Jump>,
     /// Whether some execution can have weight 0 by a `condition` or a bounded support.
     pub hard_constraints: bool,
 }
@@ -38,6 +51,15 @@ pub trait Target: Send + Sync {
     /// log r(z) for each row of `z: [batch, dim]` into `out: [batch]`; −∞ for weight 0. Never NaN: an execution that
     /// fails numerically has weight 0 and is counted by [`Target::failures`].
     fn log_r(&self, z: &[f64], out: &mut [f64]);
+
+    /// log r(z) and its gradient for each row of `z: [batch, dim]`.
+    ///
+    /// Where log r is not smooth this is the derivative of the piece that z lies on: comparisons, rounding and discrete
+    /// sites contribute nothing. 0 where the weight is 0.
+    ///
+    /// # Shapes
+    /// `log_r: [batch]` as from [`Target::log_r`], `gradient: [batch, dim]`.
+    fn log_r_gradient(&self, z: &[f64], log_r: &mut [f64], gradient: &mut [f64]);
 
     /// Like [`Target::log_r`], with hard constraints softened: each violated `condition` costs `penalty` nats times its
     /// margin (or flat `penalty` where no margin is known) instead of −∞. Equal to `log_r` where nothing is violated.

@@ -2,7 +2,11 @@
 
 use crate::base::{Report, SourceMap};
 use crate::infer::InferError;
+use crate::lower::Jump;
 use crate::store::StoreError;
+
+/// Places that are marked where a program is not smooth: the first few say it.
+const MOST_JUMPS: usize = 4;
 
 /// What kind of failure: decides the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -66,9 +70,9 @@ impl Failure {
     /// What an engine could not do.
     pub fn of_infer(error: &InferError, sources: SourceMap) -> Failure {
         let exit = match error {
-            InferError::ImpossibleEvidence { .. } | InferError::CannotServe { .. } => {
-                ExitKind::Model
-            }
+            InferError::ImpossibleEvidence { .. }
+            | InferError::CannotServe { .. }
+            | InferError::NotSmooth { .. } => ExitKind::Model,
             InferError::UnknownEngine { .. } | InferError::BadOption { .. } => ExitKind::Input,
             InferError::Limit { .. } => ExitKind::Limit,
             InferError::Diverged { .. } | InferError::AllFailed { .. } => ExitKind::Numerical,
@@ -79,10 +83,23 @@ impl Failure {
             InferError::BadOption { .. } => {
                 Some("`odp engines NAME` lists an engine's options".to_string())
             }
+            InferError::NotSmooth { .. } => Some(
+                "`--infer auto` picks an engine that copes with this; `diffusion` and `smc` do"
+                    .to_string(),
+            ),
             _ => None,
         };
+        let report = Report::error(error.code(), error.to_string()).maybe_help(help);
+        let jumps: &[Jump] = match error {
+            InferError::NotSmooth { jumps, .. } => jumps,
+            _ => &[],
+        };
+        let marked = jumps
+            .iter()
+            .take(MOST_JUMPS)
+            .fold(report, |report, j| report.label(j.span, j.why.clone()));
         Failure {
-            reports: vec![Report::error(error.code(), error.to_string()).maybe_help(help)],
+            reports: vec![marked],
             exit,
             sources,
         }

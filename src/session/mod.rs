@@ -14,6 +14,8 @@ mod compile;
 mod describe;
 mod failure;
 mod figures;
+#[cfg(test)]
+mod gradients;
 mod graph;
 mod parts;
 mod program;

@@ -146,6 +146,9 @@ impl Target for Nothing {
     fn log_r(&self, _: &[f64], out: &mut [f64]) {
         out.fill(0.0);
     }
+    fn log_r_gradient(&self, _: &[f64], log_r: &mut [f64], _: &mut [f64]) {
+        log_r.fill(0.0);
+    }
     fn log_r_given(&self, _: &[f64], log_r: &mut [f64], _: &mut [f64]) {
         log_r.fill(0.0);
     }

@@ -11,7 +11,7 @@ use crate::trace::{self, RunNoise, Source, run};
 use rand_distr::{Distribution, StandardNormal};
 
 /// Compiles and binds the program of a folder.
-fn bound(folder: &Path) -> Bound {
+pub(super) fn bound(folder: &Path) -> Bound {
     let text = std::fs::read_to_string(folder.join("model.odp")).unwrap();
     let mut data = Inputs::default();
     for file in ["data.json", "data.csv"] {
@@ -108,7 +108,7 @@ fn agrees(folder: &Path) {
     }
 }
 
-fn folders(root: &str) -> Vec<PathBuf> {
+pub(super) fn folders(root: &str) -> Vec<PathBuf> {
     let mut all: Vec<PathBuf> = std::fs::read_dir(root)
         .into_iter()
         .flatten()

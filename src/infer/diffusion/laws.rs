@@ -213,6 +213,11 @@ impl Target for Counts {
         }
     }
 
+    fn log_r_gradient(&self, z: &[f64], log_r: &mut [f64], gradient: &mut [f64]) {
+        self.log_r(z, log_r);
+        gradient.fill(f64::NAN);
+    }
+
     fn log_r_given(&self, zk: &[f64], log_r: &mut [f64], log_p: &mut [f64]) {
         for (i, row) in zk.chunks_exact(3).enumerate() {
             log_r[i] = Counts::weight(row[0], row[1], row[2]);

@@ -1,0 +1,394 @@
+//! The `nuts` engine: the No-U-Turn sampler, for programs whose log r is smooth.
+//!
+//! ```text
+//! short SMC ─▶ a start for each chain ─▶ warm-up (step size, mass) ─▶ draws, one trajectory each
+//! ```
+//!
+//! The density is log r(z) − |z|²/2 over noise. Each chain is alone with its random stream, so that a chain is the same
+//! whatever runs beside it and on however many threads. An execution that fails ends its trajectory as a divergence.
+//!
+//! # Source
+//! Hoffman & Gelman 2014; Betancourt 2017 (multinomial, generalised criterion); the crate `nuts-rs`, whose mass matrix is
+//! fitted to draws and gradients (Seyboldt, Carlson & Carpenter 2026).
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use nuts_rs::{
+    Chain, CpuLogpFunc, CpuMath, CpuMathError, DiagNutsSettings, EuclideanAdaptOptions, HasDims,
+    LogpError, LowRankNutsSettings, NutsSettings,
+};
+use rayon::prelude::*;
+
+use super::chains::{self, Found, WARMUP, Walker};
+use super::gaussian::log_prior;
+use super::{Engine, Evaluations, InferError, Noise, OptionSpec, Outcome, Settings, Timing};
+use crate::lower::Target;
+
+/// Divergent transitions above this share bias the draws beyond repair.
+const MANY_DIVERGENCES: f64 = 0.01;
+/// A share of trajectories above this that were cut off by their depth is worth a warning.
+const MANY_CUT: f64 = 0.05;
+
+/// The No-U-Turn sampler.
+#[derive(Clone, Copy, Debug)]
+pub struct Nuts;
+
+impl Engine for Nuts {
+    fn name(&self) -> &'static str {
+        "nuts"
+    }
+
+    fn summary(&self) -> &'static str {
+        "The No-U-Turn sampler: chains that follow gradients, for smooth programs of any dimension"
+    }
+
+    fn options(&self) -> &'static [OptionSpec] {
+        &[
+            WARMUP,
+            OptionSpec {
+                name: "target_accept",
+                default: "0.8",
+                help: "acceptance that the step size is tuned to, in (0, 1): higher means smaller steps",
+            },
+            OptionSpec {
+                name: "max_depth",
+                default: "10",
+                help: "a trajectory has at most 2^max_depth steps",
+            },
+            OptionSpec {
+                name: "mass",
+                default: "diagonal",
+                help: "what the metric learns: `diagonal` scales, or a `low_rank` of correlations too",
+            },
+        ]
+    }
+
+    fn run(&self, target: &dyn Target, settings: &Settings) -> Result<Outcome, InferError> {
+        let o = &settings.options;
+        o.check(self.options())?;
+        chains::demand_smooth(self.name(), target)?;
+        let plan = Plan {
+            warmup: o.count("warmup", 0)?.unwrap_or(1000),
+            target_accept: o.number("target_accept", 0.01, 0.999)?.unwrap_or(0.8),
+            max_depth: o.count("max_depth", 1)?.unwrap_or(10).min(30),
+            draws: settings.n_draws.div_ceil(settings.n_chains.max(1)),
+        };
+        let mass = o.choice("mass", &["diagonal", "low_rank"])?;
+        chains::afford_draws(target, settings)?;
+        let start = Instant::now();
+        let (walkers, found) = chains::starts(target, settings)?;
+        let started_s = start.elapsed().as_secs_f64();
+        let run = match mass {
+            Some("low_rank") => plan.all(&plan.low_rank(), target, walkers, settings),
+            _ => plan.all(&plan.diagonal(), target, walkers, settings),
+        }?;
+        let mut outcome = answer(run, &plan, target, &found)?;
+        outcome.timing.warmup_s += started_s;
+        outcome.interrupted = settings.budget.interrupted();
+        chains::judge(
+            &mut outcome,
+            settings,
+            "ask for more draws, or a longer -O warmup",
+        );
+        chains::compare(&mut outcome, &found);
+        Ok(outcome)
+    }
+}
+
+/// What the options say.
+struct Plan {
+    warmup: usize,
+    target_accept: f64,
+    max_depth: usize,
+    /// Of each chain.
+    draws: usize,
+}
+
+/// What one chain leaves behind.
+struct Run {
+    z: Vec<f64>,
+    n: usize,
+    divergences: u64,
+    /// Trajectories that ended at the greatest depth.
+    cut: u64,
+    gradients: u64,
+    warmup_s: f64,
+    sample_s: f64,
+}
+
+impl Plan {
+    fn diagonal(&self) -> DiagNutsSettings {
+        self.with(DiagNutsSettings::default())
+    }
+
+    fn low_rank(&self) -> LowRankNutsSettings {
+        self.with(LowRankNutsSettings::default())
+    }
+
+    fn with<S>(
+        &self,
+        mut s: NutsSettings<EuclideanAdaptOptions<S>>,
+    ) -> NutsSettings<EuclideanAdaptOptions<S>>
+    where
+        EuclideanAdaptOptions<S>: std::fmt::Debug + Copy + Default + serde::Serialize,
+        S: std::fmt::Debug + Default,
+    {
+        s.num_tune = self.warmup as u64;
+        s.num_draws = self.draws as u64;
+        s.maxdepth = self.max_depth as u64;
+        s.adapt_options.step_size_settings.target_accept = self.target_accept;
+        s
+    }
+
+    /// All chains, over threads.
+    fn all<S: nuts_rs::Settings>(
+        &self,
+        sampler: &S,
+        target: &dyn Target,
+        walkers: Vec<Walker>,
+        settings: &Settings,
+    ) -> Result<Vec<Run>, InferError> {
+        walkers
+            .into_par_iter()
+            .enumerate()
+            .map(|(c, w)| self.chain(sampler, target, c, w, settings))
+            .collect()
+    }
+
+    fn chain<S: nuts_rs::Settings>(
+        &self,
+        sampler: &S,
+        target: &dyn Target,
+        index: usize,
+        mut walker: Walker,
+        settings: &Settings,
+    ) -> Result<Run, InferError> {
+        let gradients = AtomicU64::new(0);
+        let density = Density {
+            target,
+            gradients: &gradients,
+        };
+        let begun = Instant::now();
+        let mut chain = sampler
+            .new_chain(index as u64, CpuMath::new(density), &mut walker.rng)
+            .map_err(failed)?;
+        chain.set_position(&walker.z).map_err(failed)?;
+        let mut run = Run {
+            z: Vec::with_capacity(self.draws * target.dim()),
+            n: 0,
+            divergences: 0,
+            cut: 0,
+            gradients: 0,
+            warmup_s: 0.0,
+            sample_s: 0.0,
+        };
+        for step in 0..self.warmup + self.draws {
+            let warming = step < self.warmup;
+            if settings.budget.exhausted() && (!warming || settings.budget.interrupted()) {
+                break;
+            }
+            let (z, progress) = chain.draw().map_err(failed)?;
+            if !warming {
+                run.z.extend_from_slice(&z);
+                run.n += 1;
+                run.divergences += u64::from(progress.diverging);
+                run.cut += u64::from(progress.num_steps + 1 >= 1 << self.max_depth);
+            }
+            if step + 1 == self.warmup {
+                run.warmup_s = begun.elapsed().as_secs_f64();
+            }
+            if index == 0 && step % 20 == 0 {
+                self.report(step, progress.step_size, progress.num_steps, settings);
+            }
+        }
+        run.sample_s = begun.elapsed().as_secs_f64() - run.warmup_s;
+        run.gradients = gradients.load(Ordering::Relaxed);
+        Ok(run)
+    }
+
+    fn report(&self, step: usize, step_size: f64, steps: u64, settings: &Settings) {
+        let message = format!("step {step_size:.3}, {steps} steps a draw");
+        let (stage, done, total) = if step < self.warmup {
+            ("warm-up", step, self.warmup)
+        } else {
+            ("sampling", step - self.warmup, self.draws)
+        };
+        settings.progress.update(stage, done, Some(total), &message);
+    }
+}
+
+fn failed(error: impl std::fmt::Display) -> InferError {
+    InferError::Diverged {
+        engine: "nuts",
+        why: error.to_string(),
+    }
+}
+
+fn answer(
+    runs: Vec<Run>,
+    plan: &Plan,
+    target: &dyn Target,
+    found: &Found,
+) -> Result<Outcome, InferError> {
+    let (chains, dim) = (runs.len(), target.dim());
+    // A budget that ends early ends chains at different draws.
+    let n = runs.iter().map(|r| r.n).min().unwrap_or(0);
+    if n == 0 {
+        return Err(failed("time ran out before the first draw"));
+    }
+    let noise = Noise {
+        z: runs.iter().flat_map(|r| r.z[..n * dim].to_vec()).collect(),
+        n: n * chains,
+        dim,
+        chains,
+        ..Noise::default()
+    };
+    let total = |f: fn(&Run) -> u64| runs.iter().map(f).sum::<u64>();
+    let most = |f: fn(&Run) -> f64| runs.iter().map(f).fold(0.0, f64::max);
+    let (divergences, cut) = (total(|r| r.divergences), total(|r| r.cut));
+    let mut diagnostics = chains::diagnose(&noise, None, target);
+    diagnostics.divergences = Some(divergences);
+    let mut outcome = Outcome {
+        diagnostics,
+        evaluations: Evaluations {
+            log_r: found.particles.evaluations,
+            gradient: total(|r| r.gradients),
+        },
+        timing: Timing {
+            warmup_s: most(|r| r.warmup_s),
+            train_s: 0.0,
+            sample_s: most(|r| r.sample_s),
+        },
+        reliable: true,
+        ..Outcome::default()
+    };
+    let share = divergences as f64 / noise.n as f64;
+    if share > MANY_DIVERGENCES {
+        outcome.distrust(format!(
+            "{divergences} of {} trajectories diverged: the posterior has places too sharp for the step size; try a larger -O target_accept, or `--infer smc`",
+            noise.n
+        ));
+    } else if divergences > 0 {
+        outcome.warnings.push(format!(
+            "{divergences} of {} trajectories diverged; a larger -O target_accept makes smaller steps",
+            noise.n
+        ));
+    }
+    if cut as f64 > MANY_CUT * noise.n as f64 {
+        outcome.warnings.push(format!(
+            "{cut} of {} trajectories were cut off at 2^{} steps; a larger -O max_depth, or -O mass=low_rank, makes better draws",
+            noise.n, plan.max_depth
+        ));
+    }
+    outcome.noise = noise;
+    Ok(outcome)
+}
+
+/// log r(z) − |z|²/2 and its gradient.
+struct Density<'a> {
+    target: &'a dyn Target,
+    gradients: &'a AtomicU64,
+}
+
+/// An execution without weight, or with a gradient that is not a number.
+#[derive(Debug, thiserror::Error)]
+#[error("the density or its gradient is not a finite number")]
+struct NoWeight;
+
+impl LogpError for NoWeight {
+    fn is_recoverable(&self) -> bool {
+        true
+    }
+}
+
+impl HasDims for Density<'_> {
+    fn dim_sizes(&self) -> HashMap<String, u64> {
+        let dim = self.target.dim() as u64;
+        HashMap::from([("unconstrained_parameter".to_string(), dim)])
+    }
+}
+
+impl CpuLogpFunc for Density<'_> {
+    type LogpError = NoWeight;
+    type FlowParameters = ();
+    type ExpandedVector = Vec<f64>;
+
+    fn dim(&self) -> usize {
+        self.target.dim()
+    }
+
+    fn logp(&mut self, z: &[f64], gradient: &mut [f64]) -> Result<f64, NoWeight> {
+        let mut log_r = [0.0];
+        self.target.log_r_gradient(z, &mut log_r, gradient);
+        self.gradients.fetch_add(1, Ordering::Relaxed);
+        gradient.iter_mut().zip(z).for_each(|(g, z)| *g -= z);
+        let finite = log_r[0].is_finite() && gradient.iter().all(|g| g.is_finite());
+        match finite {
+            true => Ok(log_r[0] + log_prior(z)),
+            false => Err(NoWeight),
+        }
+    }
+
+    fn expand_vector<R: rand::Rng + ?Sized>(
+        &mut self,
+        _rng: &mut R,
+        z: &[f64],
+    ) -> Result<Vec<f64>, CpuMathError> {
+        Ok(z.to_vec())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Seed;
+    use crate::infer::Options;
+    use crate::infer::testing::{
+        check_moments, eight_schools, four_modes, funnel, linear, logistic, ring,
+    };
+
+    #[test]
+    fn known_posteriors_are_met_within_the_stated_errors() {
+        for case in [linear(), funnel(), logistic(), eight_schools()] {
+            for mass in ["diagonal", "low_rank"] {
+                let mut settings = Settings::new(2000, Seed(1));
+                settings.options = Options::from_pairs([("mass", mass)]);
+                let out = Nuts.run(&case.target, &settings).unwrap();
+                assert!(out.reliable, "{} {mass}: {:?}", case.name, out.warnings);
+                check_moments(&case, &out.noise.z, out.diagnostics.ess_bulk_min.unwrap());
+                assert!(out.evaluations.gradient > 2000, "{:?}", out.evaluations);
+            }
+        }
+    }
+
+    #[test]
+    fn chains_in_several_modes_are_told() {
+        let out = Nuts
+            .run(&four_modes().target, &Settings::new(2000, Seed(1)))
+            .unwrap();
+        assert!(!out.reliable, "{:?}", out.diagnostics);
+    }
+
+    #[test]
+    fn what_is_not_smooth_is_refused() {
+        let refused = Nuts.run(&ring().target, &Settings::new(100, Seed(1)));
+        assert!(
+            matches!(refused, Err(InferError::NotSmooth { engine: "nuts", .. })),
+            "{refused:?}"
+        );
+    }
+
+    #[test]
+    fn a_chain_does_not_depend_on_the_chains_beside_it() {
+        let case = funnel();
+        let run = |chains: usize| {
+            let mut settings = Settings::new(50 * chains, Seed(5));
+            settings.n_chains = chains;
+            settings.options = Options::from_pairs([("warmup", "50")]);
+            Nuts.run(&case.target, &settings).unwrap().noise.z
+        };
+        assert_eq!(run(2)[..500], run(3)[..500]);
+    }
+}

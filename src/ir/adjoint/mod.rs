@@ -1,0 +1,155 @@
+//! The adjoint of each operation, over lanes: from the gradient with respect to a result to those of its operands.
+//!
+//! ```text
+//! bar of the result ─▶ rule of the operation (operands and result at hand) ─▶ added to the bars of the operands
+//! ```
+//!
+//! A bar of 0 gives 0 whatever the derivative is: what a `Select` or a mask has not taken may be infinite or no number at
+//! all. Comparisons, rounding, indices and discrete transports carry nothing ([`carries`]).
+//!
+//! # Source
+//! Griewank & Walther 2008, *Evaluating Derivatives*; matrices: Giles 2008, Murray 2016.
+
+mod along;
+mod elementwise;
+mod laws;
+mod linear;
+
+use super::kernel::{Arg, Grid};
+use super::op::{BinaryFn, LawFn, Op, ReduceFn, UnaryFn};
+use crate::dist::ValueKind;
+
+/// Bars of the operands of one operation, in one array.
+pub struct Bars<'a> {
+    /// `[element, lane]` of each operand that takes part.
+    pub file: &'a mut [f64],
+    /// The element of the file at which each operand's begin; `None` for what depends on no noise.
+    pub at: &'a [Option<usize>],
+    /// Numbers of an element.
+    pub lanes: usize,
+}
+
+impl Bars<'_> {
+    /// The bar of operand `i`, of `numbers` numbers.
+    fn of(&mut self, i: usize, numbers: usize) -> Option<&mut [f64]> {
+        let start = self.at[i]? * self.lanes;
+        Some(&mut self.file[start..start + numbers])
+    }
+
+    /// Adds to one number of the bar of operand `i`, if it takes part.
+    fn add(&mut self, i: usize, number: usize, value: f64) {
+        if let Some(start) = self.at[i] {
+            self.file[start * self.lanes + number] += value;
+        }
+    }
+}
+
+/// What a bar contributes through a derivative: nothing where it is 0.
+#[inline]
+pub(super) fn times(bar: f64, derivative: f64) -> f64 {
+    if bar == 0.0 { 0.0 } else { bar * derivative }
+}
+
+/// Whether a small change of operand `i` moves the operation's value.
+pub fn carries(op: &Op, i: usize, n_args: usize) -> bool {
+    use BinaryFn as B;
+    use UnaryFn as U;
+    let last = i + 1 == n_args;
+    match op {
+        Op::Unary(f) => !matches!(f, U::Not | U::Floor | U::Ceil | U::Round | U::Sign),
+        Op::Binary(f) => !matches!(
+            f,
+            B::Eq | B::Ne | B::Lt | B::Le | B::Gt | B::Ge | B::And | B::Or | B::FloorDiv
+        ),
+        Op::Select => i != 0,
+        Op::Gather { .. } => i == 0,
+        Op::Reduce(f, _) => !matches!(
+            f,
+            ReduceFn::Any | ReduceFn::All | ReduceFn::ArgMin | ReduceFn::ArgMax
+        ),
+        Op::Transport(law) => !law.is_discrete(),
+        Op::LogDensity(law) | Op::LogDensitySum(law, _) => !(last && law.is_discrete()),
+        Op::LawFn(law, f) => match f {
+            LawFn::Mean | LawFn::Sd => !last,
+            LawFn::Quantile => !law.is_discrete(),
+            _ => !(last && law.is_discrete()),
+        },
+        Op::CellEdge(_) => !last,
+        Op::ArrayTransport(law) => law.dist.kind() == ValueKind::Real,
+        Op::ArrayLogDensity(law) => !(last && law.dist.kind() != ValueKind::Real),
+        Op::ArrayCellEdge(_) | Op::Const(_) | Op::Noise { .. } => false,
+        Op::Take(_)
+        | Op::Pack
+        | Op::Scan(..)
+        | Op::MatMul { .. }
+        | Op::Cholesky(_)
+        | Op::SolveLower { .. }
+        | Op::Solve { .. }
+        | Op::LogDet(_) => true,
+    }
+}
+
+/// Adds to the bars of the operands of `op`. `out` is its value and `bar` the gradient with respect to it, both
+/// `[element, lane]`.
+pub fn run(op: &Op, args: &[Arg], out: &[f64], bar: &[f64], bars: &mut Bars, lanes: usize) {
+    match op {
+        Op::Const(_) | Op::Noise { .. } | Op::ArrayCellEdge(_) => {}
+        Op::Unary(f) => elementwise::unary(*f, args[0], out, bar, bars),
+        Op::Binary(f) => elementwise::binary(*f, args, out, bar, bars, lanes),
+        Op::Select => elementwise::select(args, bar, bars, lanes),
+        Op::Take(indices) => elementwise::take(indices, args[0], bar, bars, lanes),
+        Op::Gather { rows, row } => elementwise::gather(*rows, *row, args, bar, bars, lanes),
+        Op::Pack => elementwise::pack(args, bar, bars, lanes),
+        Op::Reduce(f, axis) => along::reduce(*f, *axis, args[0], out, bar, bars, lanes),
+        Op::Scan(f, axis) => along::scan(*f, *axis, args[0], out, bar, bars, lanes),
+        Op::MatMul { m, k, n } => linear::matmul([*m, *k, *n], args, bar, bars, lanes),
+        Op::Cholesky(n) => linear::cholesky(*n, args, out, bar, bars, lanes),
+        Op::SolveLower { n, m } => linear::solve_lower([*n, *m], args, out, bar, bars, lanes),
+        Op::Solve { n, m } => linear::solve([*n, *m], args, out, bar, bars, lanes),
+        Op::LogDet(n) => linear::log_det(*n, args, bar, bars, lanes),
+        Op::Transport(law) => laws::transport(law, args, out, bar, bars, lanes),
+        Op::LogDensity(law) => laws::log_density(law, args, out.len() / lanes, bar, bars, lanes),
+        Op::LogDensitySum(law, n) => laws::log_density(law, args, *n, bar, bars, lanes),
+        Op::LawFn(law, f) => laws::law_fn(law, *f, args, out, bar, bars, lanes),
+        Op::CellEdge(law) => laws::cell_edge(law, args, out, bar, bars, lanes),
+        Op::ArrayTransport(law) => laws::array_transport(law, args, out, bar, bars, lanes),
+        Op::ArrayLogDensity(law) => laws::array_log_density(law, args, bar, bars, lanes),
+    }
+}
+
+/// Adds `bar · derivative(operands)` to the bar of operand `i`, elementwise over a grid with `N` operands; a broadcast
+/// operand gets the sum.
+pub(super) fn add_each<const N: usize>(
+    bars: &mut Bars,
+    i: usize,
+    args: &[Arg],
+    bar: Arg,
+    grid: &Grid,
+    derivative: impl Fn([f64; N]) -> f64,
+) {
+    let (len, numbers) = (args[i].len, args[i].data.len());
+    let Some(target) = bars.of(i, numbers) else {
+        return;
+    };
+    let mut rooms: [Vec<f64>; N] = std::array::from_fn(|_| Vec::new());
+    let mut room = Vec::new();
+    for r in 0..grid.rows {
+        let bar = bar.line(grid, r).spread(grid.width, &mut room);
+        let mut rest = rooms.iter_mut();
+        let x: [&[f64]; N] = std::array::from_fn(|j| {
+            let room = rest.next().expect("a room for each operand");
+            args[j].line(grid, r).spread(grid.width, room)
+        });
+        let (start, is_one) = grid.place(r, len);
+        let each = |k: usize| times(bar[k], derivative(std::array::from_fn(|j| x[j][k])));
+        if is_one {
+            target[start] += (0..grid.width).map(each).sum::<f64>();
+        } else {
+            let target = &mut target[start..start + grid.width];
+            target
+                .iter_mut()
+                .enumerate()
+                .for_each(|(k, t)| *t += each(k));
+        }
+    }
+}

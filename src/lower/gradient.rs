@@ -1,0 +1,84 @@
+//! log r and its gradient over the noise of a component.
+
+use std::sync::atomic::Ordering;
+
+use rayon::prelude::*;
+
+use super::adjoint::{Adjoint, Workspace};
+use super::component::{Component, Inputs, Weighed};
+use super::tape::Tape;
+use crate::trace::TermKind;
+
+/// The terms whose values are log-weights themselves, by their place in the sum, and the sweep back from them.
+pub(super) struct Sweep {
+    terms: Vec<usize>,
+    adjoint: Adjoint,
+}
+
+impl Sweep {
+    /// The sweep of a tape with these terms.
+    pub(super) fn new(tape: &Tape, terms: &[Weighed]) -> Sweep {
+        let is_weight = |t: &Weighed| !matches!(t.kind, TermKind::Condition | TermKind::Fault);
+        let chosen: Vec<usize> = (0..terms.len()).filter(|&t| is_weight(&terms[t])).collect();
+        let outputs: Vec<usize> = chosen.iter().map(|&t| terms[t].node).collect();
+        Sweep {
+            adjoint: Adjoint::new(tape, &outputs),
+            terms: chosen,
+        }
+    }
+}
+
+impl Component {
+    /// See [`log_r_gradient`](super::Target::log_r_gradient).
+    pub(super) fn gradient_of_rows(&self, z: &[f64], log_r: &mut [f64], gradient: &mut [f64]) {
+        let (dim, lanes) = (self.coordinates.len(), self.sweep.adjoint.lanes);
+        self.evaluated
+            .fetch_add(log_r.len() as u64, Ordering::Relaxed);
+        if log_r.len() <= lanes {
+            let mut space = self
+                .spaces
+                .lock()
+                .expect("no thread panics while it holds this")
+                .pop();
+            let space = space.get_or_insert_default();
+            self.gradient_of_block(z, log_r, gradient, space);
+            let mut spaces = self
+                .spaces
+                .lock()
+                .expect("no thread panics while it holds this");
+            return spaces.push(std::mem::take(space));
+        }
+        log_r
+            .par_chunks_mut(lanes)
+            .zip(gradient.par_chunks_mut(lanes * dim))
+            .zip(z.par_chunks(lanes * dim))
+            .for_each_init(Workspace::default, |space, ((log_r, gradient), rows)| {
+                self.gradient_of_block(rows, log_r, gradient, space);
+            });
+    }
+
+    fn gradient_of_block(
+        &self,
+        rows: &[f64],
+        log_r: &mut [f64],
+        gradient: &mut [f64],
+        space: &mut Workspace,
+    ) {
+        let (dim, lanes) = (self.coordinates.len(), log_r.len());
+        if lanes == 0 {
+            return;
+        }
+        self.noise.run_lanes(rows, lanes, &mut space.block);
+        for (lane, o) in log_r.iter_mut().enumerate() {
+            let row = &rows[lane * dim..(lane + 1) * dim];
+            *o = self.finished(&self.noise, &space.block, lane, row, Inputs::Noise, None);
+        }
+        gradient.fill(0.0);
+        let live: Vec<bool> = log_r.iter().map(|w| *w != f64::NEG_INFINITY).collect();
+        let Sweep { terms, adjoint } = &self.sweep;
+        let counts = |block: &super::tape::Block, seed: usize, lane: usize| {
+            live[lane] && self.is_reached(block, &self.terms[terms[seed]], lane)
+        };
+        adjoint.sweep(&self.noise, space, lanes, counts, gradient);
+    }
+}
