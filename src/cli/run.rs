@@ -57,6 +57,7 @@ fn draw(
         device: args.device.clone(),
         stop: stop.clone(),
         progress: shown.progress.clone(),
+        keep_noise: false,
     };
     let answer = bound.infer(&request);
     shown.finish();

@@ -22,6 +22,7 @@ pub mod law;
 mod matrix;
 mod model;
 pub mod op;
+mod written;
 
 pub use builtin::Builtin;
 pub use law::{ArrayLaw, Law};

@@ -33,6 +33,8 @@ pub struct Lowered {
     pub improper: bool,
     /// The graph, for printing.
     pub graph: NoiseGraph,
+    /// What the program returned, as the language writes it, where it is known.
+    pub result: Option<String>,
 }
 
 /// Lowers a traced program. `overflow` goes on where unrolling ends.
@@ -59,6 +61,7 @@ pub fn lower(traced: Traced, overflow: Overflow) -> Lowered {
         pushforward,
         improper: graph.improper,
         graph,
+        result: traced.result,
     }
 }
 
