@@ -51,14 +51,17 @@ pub use base::{
 pub use compute::special;
 pub use draws::{Draws, Output, OutputKind};
 pub use infer::{NoProgress, Progress};
+pub use ir::{Extent, Type};
 pub use session::{
     Answer, Bound, Description, DiagnosticFacts, DiscreteFacts, DistributionFacts, DrawsFacts,
     EngineFacts, EvaluationFacts, ExitKind, Failure, Figure, Figures, GraphNode, GraphView,
-    InferRequest, InputFacts, Limits, LogZFacts, NodeKind, NoiseFacts, OptionFacts, OutputFacts,
-    ParameterFacts, Program, Session, TimingFacts, default_threads, distributions, engines,
-    program_name,
+    InferRequest, InputFacts, ItemFacts, Limits, LogZFacts, ModuleFacts, NodeKind, NoiseDraws,
+    NoiseFacts, OptionFacts, OutputFacts, ParameterFacts, Program, Session, StatementFacts,
+    StatementKind, TimingFacts, WordFacts, builtins, combinators, default_threads, digits_like,
+    distributions, engines, keywords, modules, program_name, significant,
 };
 pub use store::{
     At, Folder, Format, Inputs, Levels, Loaded, Loader, NoFiles, Record, Stat, StoreError, as_text,
     read_bytes, write_text,
 };
+pub use syntax::TokenKind;

@@ -2,7 +2,9 @@
 #![forbid(unsafe_code)]
 
 mod cli;
+mod repl;
+mod terminal;
 
 fn main() -> std::process::ExitCode {
-    cli::main()
+    cli::main(repl::run)
 }

@@ -21,7 +21,7 @@ mod types;
 mod visit;
 
 use crate::base::{Report, SourceMap, Span};
-use crate::ir::Model;
+use crate::ir::{Model, Type};
 use crate::syntax::ast::{Program, UsePath};
 
 /// A model that can be traced, and what should be looked at all the same.
@@ -31,6 +31,8 @@ pub struct Checked {
     pub model: Model,
     /// Warnings.
     pub warnings: Vec<Report>,
+    /// The type of what the last `return` at file level gives; `Unit` without one.
+    pub result: Type,
 }
 
 /// A `use` whose text is wanted.
@@ -70,7 +72,8 @@ pub fn check(
     errors.extend(order::too_early(model, &resolved.globals));
     let mut reports: Vec<Report> = errors.iter().map(error::CheckError::report).collect();
     reports.extend(resolved.reports);
-    reports.extend(infer::infer(model, &resolved.globals, &resolved.locals));
+    let (mismatches, result) = infer::infer(model, &resolved.globals, &resolved.locals);
+    reports.extend(mismatches);
     if !reports.is_empty() {
         return Err(in_order(reports));
     }
@@ -83,6 +86,7 @@ pub fn check(
     Ok(Checked {
         model: resolved.model,
         warnings: in_order(warnings),
+        result,
     })
 }
 

@@ -21,6 +21,14 @@ Examples:
   odp run model.odp --data d.csv --set sigma=0.5 --infer smc -O particles=8192
   odp run model.odp --json --seed 1 | jq .parameters.mu.mean";
 
+const REPL_EXAMPLES: &str = "\
+At the prompt, `:help` lists the commands. Lines that come through a pipe are read without prompts.
+
+Examples:
+  odp repl
+  odp repl model.odp --data data.json
+  echo ':infer smc' | odp repl model.odp --data data.json --seed 1";
+
 /// Probabilistic programs: write what you believe, show the data, get the posterior.
 #[derive(Debug, Parser)]
 #[command(name = "odp", version, after_help = EXAMPLES, arg_required_else_help = true)]
@@ -54,8 +62,9 @@ pub enum Command {
     Sbc(Later),
     /// One HTML page with plots of a run's output (not in this version yet)
     Report(Later),
-    /// Explore a program (not in this version yet)
-    Repl(Later),
+    /// Write a program statement by statement and look at what it does
+    #[command(after_help = REPL_EXAMPLES)]
+    Repl(ReplArgs),
 }
 
 /// The program and what it is given.
@@ -64,6 +73,16 @@ pub struct ModelArgs {
     /// The program
     #[arg(value_name = "MODEL.odp")]
     pub model: PathBuf,
+    #[command(flatten)]
+    pub given: GivenArgs,
+    /// Print one JSON document; errors are one too, on stderr
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Data, limits and what may be read.
+#[derive(Debug, Args)]
+pub struct GivenArgs {
     /// Data: Stan's JSON, CSV (columns become arrays), NPY or NPZ; a later file wins
     #[arg(long, value_name = "FILE")]
     pub data: Vec<PathBuf>,
@@ -85,9 +104,6 @@ pub struct ModelArgs {
     /// Another folder whose files the program may read
     #[arg(long, value_name = "DIR")]
     pub allow: Vec<PathBuf>,
-    /// Print one JSON document; errors are one too, on stderr
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// How much is drawn, how, and where it goes.
@@ -166,6 +182,18 @@ pub struct GraphArgs {
 }
 
 #[derive(Debug, Args)]
+pub struct ReplArgs {
+    /// The program to begin with
+    #[arg(value_name = "MODEL.odp")]
+    pub model: Option<PathBuf>,
+    #[command(flatten)]
+    pub given: GivenArgs,
+    /// Same seed, same draws; without it fresh ones are drawn
+    #[arg(long, value_name = "S")]
+    pub seed: Option<u64>,
+}
+
+#[derive(Debug, Args)]
 pub struct ListArgs {
     /// The one to describe
     #[arg(value_name = "NAME")]
@@ -221,9 +249,9 @@ impl Command {
             Command::Check(a) => a.model.json,
             Command::Graph(a) => a.model.json,
             Command::Engines(a) | Command::Distributions(a) => a.json,
-            Command::Fmt(_) => false,
+            Command::Fmt(_) | Command::Repl(_) => false,
             Command::Train(l) | Command::Query(l) => l.wants_json(),
-            Command::Sbc(l) | Command::Report(l) | Command::Repl(l) => l.wants_json(),
+            Command::Sbc(l) | Command::Report(l) => l.wants_json(),
         }
     }
 }

@@ -3,8 +3,8 @@
 use odp::{ExitKind, Failure, Report, Session, as_text, read_bytes, write_text};
 
 use super::args::FmtArgs;
-use super::console::Console;
-use super::load::LONGEST_PROGRAM;
+use crate::terminal::console::Console;
+use crate::terminal::load::LONGEST_PROGRAM;
 
 /// Rewrites files in canonical form, or with `--check` tells which are not in it. Every file is looked at; the first
 /// failure decides the exit code.

@@ -1,10 +1,11 @@
 //! `odp engines` and `odp distributions`.
 
-use odp::{DistributionFacts, EngineFacts, ExitKind, Failure, Report};
+use odp::{ExitKind, Failure, Report};
 use serde::Serialize;
 
 use super::args::ListArgs;
-use super::console::Console;
+use crate::terminal::console::Console;
+use crate::terminal::text::{of_distribution, of_engine, rows};
 
 /// All engines, or one with its options.
 pub fn engines(args: &ListArgs, console: &Console) -> Result<u8, Failure> {
@@ -56,43 +57,4 @@ fn find<'a, T>(
                 report.help(format!("`odp {what}s` lists all")),
             )
         })
-}
-
-fn of_engine(engine: &EngineFacts) -> String {
-    let head = format!("{}\n  {}\n", engine.name, engine.summary);
-    if engine.options.is_empty() {
-        return head + "\nno options\n";
-    }
-    let option = |o: &odp::OptionFacts| (format!("  {}={}", o.name, o.default), o.help);
-    head + "\noptions, by -O name=value\n" + &rows(engine.options.iter().map(option))
-}
-
-fn of_distribution(d: &DistributionFacts) -> String {
-    let mut text = format!(
-        "{}\n  {}\n  its values are {}\n",
-        d.signature(),
-        d.summary,
-        d.values
-    );
-    for p in &d.parameters {
-        let default = p
-            .default
-            .map_or(String::new(), |x| format!(", {x} if not given"));
-        text.push_str(&format!("\n  {}: {}{default}", p.name, p.domain));
-    }
-    text + "\n"
-}
-
-/// Names and what is said of them, in two columns.
-fn rows<'a>(pairs: impl Iterator<Item = (String, &'a str)>) -> String {
-    let pairs: Vec<_> = pairs.collect();
-    let width = pairs
-        .iter()
-        .map(|(name, _)| name.chars().count())
-        .max()
-        .unwrap_or(0);
-    pairs
-        .iter()
-        .map(|(name, words)| format!("{name:width$}  {words}\n"))
-        .collect()
 }

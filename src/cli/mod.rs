@@ -4,22 +4,13 @@
 //! args      what was typed
 //! load      files and flags -> Inputs, Program, Bound
 //! run check fmt list   one file a family of commands
-//! progress interrupt   while it runs
-//! render    reports -> a person (miette) or a script (JSON)
-//! console   stdout and stderr, colour, closed pipes
 //! ```
 
 mod args;
 mod check;
-mod console;
-mod excerpt;
 mod fmt;
-mod interrupt;
 mod list;
 mod load;
-mod process;
-mod progress;
-mod render;
 mod run;
 
 use std::process::ExitCode;
@@ -27,27 +18,28 @@ use std::process::ExitCode;
 use clap::Parser;
 use odp::{ExitKind, Failure, Report};
 
-use args::{Cli, Command};
-use console::Console;
+use crate::terminal::console::{self, Console};
+use crate::terminal::{Start, process};
+use args::{Cli, Command, ReplArgs};
 
-/// Exit code after an interrupt, as shells have it.
-const INTERRUPTED: u8 = 130;
+/// The room beside this one that `odp repl` is.
+pub type Prompt = fn(&Start, &Console) -> Result<u8, Failure>;
 
 /// Runs the command line and returns its exit code.
-pub fn main() -> ExitCode {
+pub fn main(prompt: Prompt) -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return ExitCode::from(usage(&error)),
     };
     let console = Console::new(cli.command.wants_json());
-    let done = process::guarded(move || dispatch(&cli.command, &console));
+    let done = process::guarded(move || dispatch(&cli.command, &console, prompt));
     ExitCode::from(done.unwrap_or_else(|failure| {
         console.failure(&failure);
         failure.exit.code()
     }))
 }
 
-fn dispatch(command: &Command, console: &Console) -> Result<u8, Failure> {
+fn dispatch(command: &Command, console: &Console, prompt: Prompt) -> Result<u8, Failure> {
     match command {
         Command::Run(args) => run::run(args, console),
         Command::Prior(args) => run::prior(args, console),
@@ -60,7 +52,17 @@ fn dispatch(command: &Command, console: &Console) -> Result<u8, Failure> {
         Command::Query(_) => later("query"),
         Command::Sbc(_) => later("sbc"),
         Command::Report(_) => later("report"),
-        Command::Repl(_) => later("repl"),
+        Command::Repl(args) => prompt(&start(args), console),
+    }
+}
+
+fn start(args: &ReplArgs) -> Start {
+    Start {
+        model: args.model.clone(),
+        data: args.given.data.clone(),
+        set: args.given.set.clone(),
+        limits: load::limits(&args.given),
+        seed: args.seed,
     }
 }
 

@@ -5,8 +5,11 @@ use std::sync::atomic::Ordering;
 use odp::{Answer, Bound, ExitKind, Failure, Format, InferRequest, Report, default_threads};
 
 use super::args::{DrawArgs, ModelArgs, PriorArgs, RunArgs};
-use super::console::Console;
-use super::{INTERRUPTED, interrupt, load, progress};
+use super::load;
+use crate::terminal::console::Console;
+use crate::terminal::interrupt::{INTERRUPTED, stop_flag};
+use crate::terminal::load::{fresh_seed, with_warnings};
+use crate::terminal::{process, progress, text};
 
 /// Draws from the posterior.
 pub fn run(args: &RunArgs, console: &Console) -> Result<u8, Failure> {
@@ -38,12 +41,8 @@ fn draw(
     // Said before the run: nobody should wait for it.
     format.map_or(Ok(()), Format::available)?;
     let threads = args.threads.unwrap_or_else(default_threads);
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .stack_size(64 << 20);
-    // This is the process's first use of threads: nothing can have made the pool before.
-    let _ = pool.build_global();
-    let stop = interrupt::stop_flag(*console);
+    process::use_threads(threads);
+    let stop = stop_flag(*console);
     let (unroll, options) = unroll_option(&args.options)?;
     let bound = bind(model, unroll)?;
     bound.printed().iter().for_each(|line| console.note(line));
@@ -52,17 +51,18 @@ fn draw(
         engine: engine.to_string(),
         draws: args.draws,
         chains: args.chains,
-        seed: args.seed.unwrap_or_else(load::fresh_seed),
+        seed: args.seed.unwrap_or_else(fresh_seed),
         options,
         time_budget: args.time_budget,
         threads,
         device: args.device.clone(),
         stop: stop.clone(),
         progress: shown.progress.clone(),
+        keep_noise: false,
     };
     let answer = bound.infer(&request);
     shown.finish();
-    match answer.map_err(|failure| load::with_warnings(failure, bound.warnings())) {
+    match answer.map_err(|failure| with_warnings(failure, bound.warnings())) {
         Ok(answer) => finish(answer, &bound, args, format, console),
         Err(failure) if stop.load(Ordering::SeqCst) => {
             console.failure(&failure);
@@ -112,26 +112,7 @@ fn finish(
     console.warnings(&answer.reports, bound.sources());
     console.result(&match console.json {
         true => answer.json() + "\n",
-        false => for_person(&answer, console.result_colour()),
+        false => text::of_answer(&answer, console.result_colour()),
     });
     Ok(if answer.interrupted { INTERRUPTED } else { 0 })
-}
-
-fn for_person(answer: &Answer, colour: bool) -> String {
-    let (bold, tint, reset) = match (colour, answer.reliable) {
-        (false, _) => ("", "", ""),
-        (true, true) => ("\x1b[1m", "\x1b[32m", "\x1b[0m"),
-        (true, false) => ("\x1b[1m", "\x1b[31m", "\x1b[0m"),
-    };
-    let mut evidence = answer.evidence();
-    if !evidence.is_empty() {
-        evidence.push('\n');
-    }
-    let out = answer
-        .draws
-        .path
-        .as_ref()
-        .map_or(String::new(), |p| format!("draws written to {p}\n"));
-    let (headline, table, verdict) = (answer.headline(), answer.table(), answer.verdict());
-    format!("{bold}{headline}{reset}\n\n{table}\n{evidence}{tint}{verdict}{reset}\n{out}")
 }

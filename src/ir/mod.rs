@@ -24,6 +24,7 @@ mod matrix;
 mod model;
 mod normal;
 pub mod op;
+mod written;
 
 pub use builtin::Builtin;
 pub use law::{ArrayLaw, Law};

@@ -366,7 +366,6 @@ pub enum DistRef {
 pub enum Type {
     /// Not known; fits everything.
     Any,
-    #[allow(dead_code, reason = "the other half of the language reads it")]
     /// No value.
     Unit,
     /// `bool`.
@@ -379,7 +378,9 @@ pub enum Type {
     Str,
     /// An array and the sizes of its axes; `element` is a scalar for numeric arrays.
     Array {
+        /// What it holds.
         element: Box<Type>,
+        /// As far as they are known.
         sizes: Vec<Option<Extent>>,
     },
     /// A tuple.

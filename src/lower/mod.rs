@@ -39,6 +39,8 @@ pub struct Lowered {
     pub graph: NoiseGraph,
     /// What the program printed while it was traced.
     pub printed: Vec<String>,
+    /// What the program returned, as the language writes it, where it is known.
+    pub result: Option<String>,
 }
 
 /// Lowers a traced program. `overflow` goes on where unrolling ends.
@@ -66,6 +68,7 @@ pub fn lower(traced: Traced, overflow: Overflow) -> Lowered {
         improper: graph.improper,
         graph,
         printed: traced.printed,
+        result: traced.result,
     }
 }
 

@@ -5,6 +5,7 @@
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
+use super::NoiseDraws;
 use super::figures::{Figures, summarise};
 use crate::base::{Report, Seed, SourceMap};
 use crate::draws::{Draws, Output, normalized, systematic};
@@ -63,6 +64,9 @@ pub struct Answer {
     /// The draws and all that is written to disk with them.
     #[serde(skip)]
     pub record: Record,
+    /// The draws' noise, where the request asked for it.
+    #[serde(skip)]
+    pub kept: Option<NoiseDraws>,
 }
 
 /// What is known of a program's noise.
@@ -222,6 +226,7 @@ impl Answer {
                 draws: equally_weighted(draws, parts.n_draws, Seed(parts.seed)),
                 ..parts.record
             },
+            kept: None,
         };
         answer.judge_outputs();
         answer.warn(parts.reports, sources);
@@ -286,7 +291,7 @@ const RARE: f64 = 0.25;
 const SMALLEST_ESS: f64 = 100.0;
 
 /// Draws without weights, for readers that know none: `n` of them, resampled where there are weights.
-fn equally_weighted(draws: Draws, n: usize, seed: Seed) -> Draws {
+pub(super) fn equally_weighted(draws: Draws, n: usize, seed: Seed) -> Draws {
     let Some(weights) = draws.log_weights.as_deref().and_then(normalized) else {
         return draws;
     };

@@ -6,11 +6,12 @@ use std::time::Instant;
 
 use rand_distr::{Distribution, StandardNormal};
 
+use super::answer::equally_weighted;
 use super::parts::{Nothing, combine, equal_weights};
 use super::program::exit_kind;
 use super::{
-    Answer, Description, DiscreteFacts, ExitKind, Failure, GraphView, InferRequest, NoiseFacts,
-    OutputFacts, Parts,
+    Answer, Description, DiscreteFacts, ExitKind, Failure, GraphView, InferRequest, NoiseDraws,
+    NoiseFacts, OutputFacts, Parts,
 };
 use crate::base::{Entry, Report, Seed, SourceMap, Span};
 use crate::draws::Draws;
@@ -70,7 +71,7 @@ fn spread_exact(outcome: &mut Outcome, n_draws: usize) {
     outcome.exact = false;
 }
 
-fn standard_normals(seed: Seed, purpose: &str, n: usize) -> Vec<f64> {
+pub(super) fn standard_normals(seed: Seed, purpose: &str, n: usize) -> Vec<f64> {
     let mut stream = seed.stream(purpose, 0);
     (0..n).map(|_| StandardNormal.sample(&mut stream)).collect()
 }
@@ -383,7 +384,8 @@ impl Bound {
         if outcome.exact && self.active() < self.lowered.dim {
             spread_exact(&mut outcome, settings.n_draws);
         }
-        let draws = self.draws(&outcome, settings.seed);
+        let z = self.noise(&outcome, settings.seed);
+        let draws = self.pushed(&z, &outcome);
         outcome.noise.z = Vec::new();
         let parts = Parts {
             model: self.description.model.clone(),
@@ -404,7 +406,49 @@ impl Bound {
             total_s: self.compile_s + started.elapsed().as_secs_f64(),
             reports: self.warnings.clone(),
         };
-        Ok(Answer::new(parts, &self.model.sources))
+        let n_draws = parts.n_draws;
+        let log_weights = parts.draws.log_weights.clone();
+        let (n, chains) = (parts.draws.n, parts.draws.chains);
+        let mut answer = Answer::new(parts, &self.model.sources);
+        if request.keep_noise {
+            answer.kept = Some(NoiseDraws {
+                n,
+                chains,
+                n_draws,
+                log_weights,
+                z,
+                seed: settings.seed,
+                dim: self.lowered.dim,
+                layout: self.lowered.graph.layout.clone(),
+                n_terms: self.lowered.graph.terms.len(),
+            });
+        }
+        Ok(answer)
+    }
+
+    /// What the program returns, written as the language writes it, where none of it depends on chance.
+    pub fn result(&self) -> Option<&str> {
+        self.lowered.result.as_deref()
+    }
+
+    /// Whether this program makes the choices of the run that the draws come from, no others, and weighs as many things.
+    pub fn has_noise_of(&self, kept: &NoiseDraws) -> bool {
+        let graph = &self.lowered.graph;
+        kept.layout == graph.layout && kept.n_terms == graph.terms.len()
+    }
+
+    /// The outputs of this program at the noise of another run's draws, equally weighted: of the same program, or of one
+    /// made from it by [`Program::returning`](super::Program::returning). Choices that the other did not make are drawn
+    /// from the prior.
+    pub fn at(&self, kept: &NoiseDraws) -> Draws {
+        let z = kept.laid_out(&self.lowered.graph.layout, self.lowered.dim);
+        let draws = Draws {
+            n: kept.n,
+            chains: kept.chains,
+            outputs: self.lowered.pushforward.outputs(&z, kept.n),
+            log_weights: kept.log_weights.clone(),
+        };
+        equally_weighted(draws, kept.n_draws, kept.seed)
     }
 
     /// Runs an engine over every component. The outcome's noise has the active coordinates, component after component.
@@ -461,8 +505,8 @@ impl Bound {
         }
     }
 
-    /// All of the program's noise for each draw, and the outputs it leads to.
-    fn draws(&self, outcome: &Outcome, seed: Seed) -> Draws {
+    /// All of the program's noise for each draw.
+    fn noise(&self, outcome: &Outcome, seed: Seed) -> Vec<f64> {
         let (n, dim) = (outcome.noise.n, self.lowered.dim);
         // What reaches no weight has its prior as its posterior.
         let mut z = standard_normals(seed, "irrelevant", n * dim);
@@ -478,10 +522,16 @@ impl Bound {
                 z[draw * dim + c] = outcome.noise.z[draw * width + k];
             }
         }
+        z
+    }
+
+    /// The outputs that the noise of the draws leads to.
+    fn pushed(&self, z: &[f64], outcome: &Outcome) -> Draws {
+        let n = outcome.noise.n;
         Draws {
             n,
             chains: outcome.noise.chains,
-            outputs: self.lowered.pushforward.outputs(&z, n),
+            outputs: self.lowered.pushforward.outputs(z, n),
             log_weights: outcome.noise.log_weights.clone(),
         }
     }

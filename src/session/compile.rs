@@ -1,19 +1,21 @@
 //! Text to checked model: the parser and the checker, and the files that a program uses.
+//!
+//! The tree is kept, so that the same program can be asked for something else than what it returns.
 
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use super::describe::{Description, InputFacts};
 use super::{ExitKind, Failure, Program, program_name};
-use crate::base::{Report, SourceMap};
+use crate::base::{FileId, Report, SourceMap, Span};
 use crate::check::{self, Checked, UseRequest};
 use crate::ir::{DataDecl, DataKind, Model, Size};
 use crate::store::{Loader, StoreError};
 use crate::syntax;
-use crate::syntax::ast::UsePath;
+use crate::syntax::ast::{self, StmtKind, UsePath};
 
 /// The standard library: a module is a file and a line here.
-const MODULES: &[(&str, &str)] = &[
+pub(super) const MODULES: &[(&str, &str)] = &[
     ("dp", include_str!("../../stdlib/dp.odp")),
     ("gp", include_str!("../../stdlib/gp.odp")),
     ("hmm", include_str!("../../stdlib/hmm.odp")),
@@ -33,30 +35,141 @@ pub fn compile(name: &str, text: &str, loader: Arc<dyn Loader>) -> Result<Progra
     let started = Instant::now();
     let mut sources = SourceMap::default();
     let file = sources.add(name, text);
-    let fail = |reports: Vec<Report>, sources| Failure {
+    match syntax::parse(file, text) {
+        Err(reports) => Err(failure(reports, sources)),
+        Ok(tree) if tree.stmts.is_empty() => Err(failure(vec![no_statements(name)], sources)),
+        Ok(tree) => checked(Origin::new(name, tree, sources, loader), started),
+    }
+}
+
+/// A program without statements; see [`Session::blank`](super::Session::blank).
+pub fn blank(name: &str, loader: Arc<dyn Loader>) -> Program {
+    let mut sources = SourceMap::default();
+    let file = sources.add(name, "");
+    let tree = syntax::parse(file, "").expect("no text has no mistakes");
+    checked(Origin::new(name, tree, sources, loader), Instant::now())
+        .expect("no statement is no mistake")
+}
+
+/// The program with another result; see [`Program::returning`].
+pub(super) fn returning(origin: &Origin, expression: &str) -> Result<Program, Failure> {
+    let started = Instant::now();
+    let mut sources = origin.sources.clone();
+    let file = sources.add("expression", expression);
+    let value = match syntax::parse(file, expression) {
+        Ok(tree) => one_expression(tree.stmts, file, expression),
+        Err(reports) => Err(reports),
+    };
+    let value = value.map_err(|reports| failure(reports, sources.clone()))?;
+    let mut tree = ast::Program::clone(&origin.tree);
+    tree.stmts
+        .retain(|s| !matches!(s.kind, StmtKind::Return(_)));
+    tree.stmts.push(ast::Stmt {
+        span: value.span,
+        kind: StmtKind::Return(Some(value)),
+        doc: None,
+    });
+    let origin = Origin {
+        tree: Arc::new(tree),
+        sources,
+        ..origin.clone()
+    };
+    checked(origin, started)
+}
+
+fn one_expression(
+    stmts: Vec<ast::Stmt>,
+    file: FileId,
+    text: &str,
+) -> Result<ast::Expr, Vec<Report>> {
+    let mut stmts = stmts.into_iter();
+    let (first, second) = (stmts.next(), stmts.next());
+    let place = match (first, second) {
+        (
+            Some(ast::Stmt {
+                kind: StmtKind::Expr(e),
+                ..
+            }),
+            None,
+        ) => return Ok(e),
+        (
+            Some(ast::Stmt {
+                kind: StmtKind::Expr(_),
+                ..
+            }),
+            Some(second),
+        ) => second.span,
+        (Some(first), _) => first.span,
+        (None, _) => Span::new(file, 0, text.len()),
+    };
+    let report = Report::error(
+        "odp::session::not_an_expression",
+        "one expression is wanted",
+    );
+    let report = report.label(place, "this is something else");
+    Err(vec![
+        report.help("an expression has a value, such as `mu + 1`"),
+    ])
+}
+
+fn failure(reports: Vec<Report>, sources: SourceMap) -> Failure {
+    Failure {
         exit: exit_of(&reports),
         reports,
         sources,
-    };
-    let program = match syntax::parse(file, text) {
-        Err(reports) => return Err(fail(reports, sources)),
-        Ok(program) if program.stmts.is_empty() => {
-            return Err(fail(vec![no_statements(name)], sources));
+    }
+}
+
+/// What a program was made from.
+#[derive(Clone)]
+pub(super) struct Origin {
+    name: String,
+    tree: Arc<ast::Program>,
+    /// The program's own text, without the files that it uses.
+    sources: SourceMap,
+    loader: Arc<dyn Loader>,
+}
+
+impl Origin {
+    fn new(name: &str, tree: ast::Program, sources: SourceMap, loader: Arc<dyn Loader>) -> Origin {
+        Origin {
+            name: name.to_string(),
+            tree: Arc::new(tree),
+            sources,
+            loader,
         }
-        Ok(program) => program,
-    };
+    }
+}
+
+impl std::fmt::Debug for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.name)
+    }
+}
+
+fn checked(origin: Origin, started: Instant) -> Result<Program, Failure> {
     let uses = Uses {
-        loader: &*loader,
+        loader: &*origin.loader,
         loaded: Mutex::default(),
     };
-    match check::check(program, &program_name(name), sources.clone(), &uses) {
-        Ok(Checked { model, warnings }) => Ok(Program {
+    let (name, tree) = (
+        program_name(&origin.name),
+        ast::Program::clone(&origin.tree),
+    );
+    match check::check(tree, &name, origin.sources.clone(), &uses) {
+        Ok(Checked {
+            model,
+            warnings,
+            result,
+        }) => Ok(Program {
             description: describe(&model),
             warnings,
             model: Arc::new(model),
+            result,
             compile_s: started.elapsed().as_secs_f64(),
+            origin,
         }),
-        Err(reports) => Err(fail(reports, uses.onto(sources))),
+        Err(reports) => Err(failure(reports, uses.onto(origin.sources.clone()))),
     }
 }
 

@@ -17,9 +17,13 @@ mod figures;
 #[cfg(test)]
 mod gradients;
 mod graph;
+mod kept;
+mod modules;
 mod parts;
 mod program;
 mod request;
+mod statements;
+mod support;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -31,20 +35,25 @@ pub use answer::{
 };
 pub use bound::Bound;
 pub use catalog::{
-    DistributionFacts, EngineFacts, OptionFacts, ParameterFacts, distributions, engines,
+    DistributionFacts, EngineFacts, OptionFacts, ParameterFacts, WordFacts, builtins, combinators,
+    distributions, engines, keywords,
 };
 pub use describe::{Description, DiscreteFacts, InputFacts, OutputFacts};
 pub use failure::{ExitKind, Failure};
 pub use figures::Figures;
 pub use graph::{GraphNode, GraphView, NodeKind};
+pub use kept::NoiseDraws;
+pub use modules::{ItemFacts, ModuleFacts, modules};
 pub use program::{Program, program_name};
 pub use request::{InferRequest, Limits, default_threads};
+pub use statements::{StatementFacts, StatementKind};
+pub use table::{digits_like, significant};
 
 use std::sync::Arc;
 
 use crate::base::SourceMap;
 use crate::store::Loader;
-use crate::syntax;
+use crate::syntax::{self, TokenKind};
 
 /// Compiles programs.
 #[derive(Clone, Copy, Debug, Default)]
@@ -58,6 +67,30 @@ impl Session {
     /// All syntax, name, type and shape errors that can be found in one go, and files that cannot be used.
     pub fn compile(name: &str, text: &str, loader: Arc<dyn Loader>) -> Result<Program, Failure> {
         compile::compile(name, text, loader)
+    }
+
+    /// A program without statements, to ask for expressions of by [`Program::returning`].
+    pub fn blank(name: &str, loader: Arc<dyn Loader>) -> Program {
+        compile::blank(name, loader)
+    }
+
+    /// The statements of a program's text, each with the comments that belong to it; together they are the whole text.
+    ///
+    /// # Errors
+    /// All syntax errors that can be found in one go.
+    pub fn statements(name: &str, text: &str) -> Result<Vec<StatementFacts>, Failure> {
+        statements::statements(name, text)
+    }
+
+    /// Whether a text ends with a whole statement, so that a prompt need not ask for more lines. Mistakes within it do not
+    /// count.
+    pub fn is_complete(text: &str) -> bool {
+        syntax::is_complete(text)
+    }
+
+    /// Where the words of a text stand, in bytes, and what they are.
+    pub fn tokens(text: &str) -> Vec<(std::ops::Range<usize>, TokenKind)> {
+        syntax::tokens(text)
     }
 
     /// The one canonical form of a program's text; `name` is its file's, for messages.

@@ -4,9 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::compile::{self, Origin};
 use super::{Bound, Description, ExitKind, Failure, Limits};
 use crate::base::{Data, Report, Seed, SourceMap};
-use crate::ir::{DataKind, Model};
+use crate::ir::{DataKind, Model, Type};
 use crate::lower::{Overflow, lower};
 use crate::store::Inputs;
 use crate::trace::{self, Class, TraceError, trace};
@@ -17,7 +18,9 @@ pub struct Program {
     pub(super) model: Arc<Model>,
     pub(super) warnings: Vec<Report>,
     pub(super) description: Description,
+    pub(super) result: Type,
     pub(super) compile_s: f64,
+    pub(super) origin: Origin,
 }
 
 /// How often a loop or recursion that depends on chance is unrolled when nothing else is asked for: the first of these
@@ -47,6 +50,29 @@ impl Program {
     /// The texts that reports point into.
     pub fn sources(&self) -> &SourceMap {
         &self.model.sources
+    }
+
+    /// The same program with an expression as its result, as if `return expression` were its last line; a `return` at
+    /// its file level does not count. All else, noise and evidence, stays as it is.
+    ///
+    /// # Errors
+    /// What is wrong with the expression, at its place in a text named `expression`.
+    pub fn returning(&self, expression: &str) -> Result<Program, Failure> {
+        compile::returning(&self.origin, expression)
+    }
+
+    /// The type of what the program's `return` gives; `Type::Unit` without one.
+    pub fn result_type(&self) -> &Type {
+        &self.result
+    }
+
+    /// The type of an expression over the program's names, as far as it is known without data: `real[J]`. A function
+    /// without annotations is shown with reals where it takes them.
+    ///
+    /// # Errors
+    /// As [`Program::returning`].
+    pub fn type_of(&self, expression: &str) -> Result<Type, Failure> {
+        Ok(self.returning(expression)?.result)
     }
 
     /// Binds data: sizes, `where` conditions, evidence; then traces the program and lowers it.

@@ -31,6 +31,8 @@ pub struct InferRequest {
     pub stop: Arc<AtomicBool>,
     /// Told how far the run is.
     pub progress: Arc<dyn Progress>,
+    /// Keep the draws' noise in the answer, so that [`Bound::at`](super::Bound::at) can compute more from it.
+    pub keep_noise: bool,
 }
 
 impl InferRequest {
@@ -47,6 +49,7 @@ impl InferRequest {
             device: None,
             stop: Arc::default(),
             progress: Arc::new(NoProgress),
+            keep_noise: false,
         }
     }
 

@@ -122,7 +122,7 @@ impl Answer {
 }
 
 fn cells(f: &Figures) -> Vec<String> {
-    let number = |x: Figure| x.map_or("-".to_string(), |x| like(x, f.sd));
+    let number = |x: Figure| x.map_or("-".to_string(), |x| digits_like(x, f.sd));
     let count = |x: Figure| fixed(x, 0);
     vec![
         number(f.mean),
@@ -137,7 +137,7 @@ fn cells(f: &Figures) -> Vec<String> {
 }
 
 /// A figure with as many decimals as its spread has meaning for: three significant digits of the sd.
-fn like(x: f64, sd: Figure) -> String {
+pub fn digits_like(x: f64, sd: Figure) -> String {
     match sd.filter(|sd| *sd > 0.0) {
         None => significant(x, 6),
         Some(sd) => {
@@ -152,7 +152,7 @@ fn like(x: f64, sd: Figure) -> String {
 }
 
 /// At most `digits` significant digits, without zeros behind them.
-fn significant(x: f64, digits: i64) -> String {
+pub fn significant(x: f64, digits: i64) -> String {
     if x == 0.0 {
         return "0".to_string();
     }
@@ -213,11 +213,11 @@ mod tests {
 
     #[test]
     fn figures_have_the_decimals_of_their_spread() {
-        assert_eq!(like(4.4123, Some(3.31)), "4.41");
-        assert_eq!(like(4412.3, Some(331.0)), "4412");
-        assert_eq!(like(0.5, Some(0.0123)), "0.5000");
-        assert_eq!(like(0.1, Some(0.0)), "0.1");
-        assert_eq!(like(1e12, Some(3.0)), "1.0000e12");
+        assert_eq!(digits_like(4.4123, Some(3.31)), "4.41");
+        assert_eq!(digits_like(4412.3, Some(331.0)), "4412");
+        assert_eq!(digits_like(0.5, Some(0.0123)), "0.5000");
+        assert_eq!(digits_like(0.1, Some(0.0)), "0.1");
+        assert_eq!(digits_like(1e12, Some(3.0)), "1.0000e12");
         assert_eq!(
             (
                 significant(0.0612, 2),

@@ -9,6 +9,7 @@
 
 pub mod ast;
 mod build;
+mod complete;
 mod diagnose;
 mod error;
 mod flaw;
@@ -19,11 +20,16 @@ mod layout;
 mod lexer;
 mod lookalike;
 mod read;
+mod tokens;
 
 #[cfg(test)]
 mod tests;
 
+pub use complete::is_complete;
 pub use format::format;
+#[cfg(test)]
+pub use tokens::keywords;
+pub use tokens::{TokenKind, tokens};
 
 use crate::base::{FileId, Report};
 

@@ -22,6 +22,7 @@ mod implied;
 mod impute;
 mod index;
 mod law_fn;
+mod literal;
 mod machine;
 mod memo;
 mod ode;
@@ -56,6 +57,8 @@ pub struct Traced {
     pub outputs: Vec<OutputNode>,
     /// What `print` said.
     pub printed: Vec<String>,
+    /// What the program returned, as the language writes it, where it is known.
+    pub result: Option<String>,
 }
 
 /// What one execution gave.
@@ -84,11 +87,14 @@ impl Execution {
 /// What is wrong with the program or its data, at its place.
 pub fn trace(model: &Model, inputs: &Inputs, limits: Limits) -> Result<Traced> {
     let mut machine = Machine::new(model, inputs, limits, Mode::Trace);
-    let outputs = walk(&mut machine)?;
+    let result = walk(&mut machine)?;
+    let text = result.as_ref().and_then(literal::literal);
+    let outputs = machine.outputs(result, model.body.span)?;
     Ok(Traced {
-        graph: machine.graph,
         outputs,
+        graph: machine.graph,
         printed: machine.printed,
+        result: text,
     })
 }
 
@@ -98,18 +104,18 @@ pub fn trace(model: &Model, inputs: &Inputs, limits: Limits) -> Result<Traced> {
 /// A fault of the program (an index out of range, integer overflow, a failing `assert`), or a limit.
 pub fn run(model: &Model, inputs: &Inputs, limits: Limits, noise: RunNoise) -> Result<Execution> {
     let mut machine = Machine::new(model, inputs, limits, Mode::Run(noise));
-    let outputs = walk(&mut machine)?;
+    let result = walk(&mut machine)?;
     Ok(Execution {
-        outputs,
+        outputs: machine.outputs(result, model.body.span)?,
         weighed: machine.weighed,
     })
 }
 
-fn walk(machine: &mut Machine) -> Result<Vec<OutputNode>> {
+/// What the program returned.
+fn walk(machine: &mut Machine) -> Result<Option<Value>> {
     let model = machine.model;
     machine.block(&model.body)?;
-    let result = machine.frames[0].returned.take();
-    machine.outputs(result, model.body.span)
+    Ok(machine.frames[0].returned.take())
 }
 
 /// A tensor in the user's words.

@@ -309,6 +309,7 @@ impl Infer<'_> {
     /// A value that the function gives, at its end or by `return`.
     pub(super) fn give(&mut self, arg: &Arg) {
         let Some(id) = self.frame().function else {
+            self.result = Some(arg.value.ty.clone());
             return;
         };
         let mut value = arg.value.clone();

@@ -19,6 +19,7 @@ mod index;
 mod linear;
 mod observe;
 mod stmt;
+mod written;
 
 use std::collections::{HashMap, HashSet};
 
@@ -26,11 +27,11 @@ use super::mismatch::{Mismatch, Seen};
 use super::scope::{Role, Slot};
 use super::types::{Ty, Value};
 use crate::base::{Report, Span};
-use crate::ir::{Expr, ExprKind, FnId, Model, Place};
+use crate::ir::{Expr, ExprKind, FnId, Model, Place, Type};
 use call::Entry;
 
-/// Finds what does not agree in a model.
-pub(super) fn infer(model: &Model, globals: &[Slot], locals: &[Vec<Slot>]) -> Vec<Report> {
+/// Finds what does not agree in a model, and the type of its result.
+pub(super) fn infer(model: &Model, globals: &[Slot], locals: &[Vec<Slot>]) -> (Vec<Report>, Type) {
     let mut infer = Infer {
         model,
         slots: (globals, locals),
@@ -45,10 +46,13 @@ pub(super) fn infer(model: &Model, globals: &[Slot], locals: &[Vec<Slot>]) -> Ve
         steps: 0,
         conditional: 0,
         lowest: usize::MAX,
+        result: None,
     };
     infer.block(&model.body);
     infer.uncalled();
-    infer.errors.iter().map(Told::report).collect()
+    let reports = infer.errors.iter().map(Told::report).collect();
+    let result = infer.result.take();
+    (reports, result.map_or(Type::Unit, |ty| infer.written(&ty)))
 }
 
 /// Expressions visited before inference stops looking: no program that a person writes comes near.
@@ -73,6 +77,8 @@ struct Infer<'m> {
     conditional: usize,
     /// The outermost running call whose assumed result has been used.
     lowest: usize,
+    /// What the last `return` at file level gives.
+    result: Option<Ty>,
 }
 
 /// A function that runs, or the file.

@@ -7,7 +7,7 @@ use odp::{Failure, Label, Report, Severity, SourceMap};
 use super::excerpt::{Shown, place};
 
 /// Reports one after the other, each with its marked lines.
-pub fn reports(reports: &[Report], sources: &SourceMap, colour: bool) -> String {
+pub fn reports(reports: &[Report], sources: &SourceMap, colour: bool, width: usize) -> String {
     use miette::{GraphicalReportHandler, GraphicalTheme};
     let theme = match colour {
         true => GraphicalTheme::unicode(),
@@ -15,7 +15,7 @@ pub fn reports(reports: &[Report], sources: &SourceMap, colour: bool) -> String 
     };
     let handler = GraphicalReportHandler::new_themed(theme)
         .with_links(false)
-        .with_width(width());
+        .with_width(width.clamp(40, 160));
     let mut text = String::new();
     for report in reports {
         let shown = Shown::new(report, sources);
@@ -37,7 +37,7 @@ pub fn document(failure: &Failure) -> String {
     };
     let errors = of(Severity::Error);
     let mut document = errors.first().cloned().unwrap_or_else(|| json!({}));
-    document["rendered"] = json!(reports(all, sources, false));
+    document["rendered"] = json!(reports(all, sources, false, width()));
     document["errors"] = Value::Array(errors);
     document["warnings"] = Value::Array(of(Severity::Warning));
     serde_json::to_string_pretty(&document).unwrap_or_default()
@@ -67,9 +67,10 @@ fn object(report: &Report, sources: &SourceMap) -> Value {
     })
 }
 
-fn width() -> usize {
+/// Columns of text where nothing better is known.
+pub fn width() -> usize {
     let columns = std::env::var("COLUMNS").ok().and_then(|c| c.parse().ok());
-    columns.unwrap_or(100).clamp(40, 160)
+    columns.unwrap_or(100)
 }
 
 #[cfg(test)]
@@ -95,6 +96,7 @@ mod tests {
             &[report(19, 22)],
             &sources("let µ = 1\nlet b = tua\n"),
             false,
+            100,
         );
         same_text(
             &text,
@@ -119,7 +121,7 @@ mod tests {
         for text in ["a", "a\n", "µ = ∞\r\nb\r\n\r\n", "x\n\n\n", "\n\ny", &long] {
             for start in (0..text.len().min(20) + 3).chain([20_001]) {
                 for len in [0, 1, 2, 5, 100, 100_000] {
-                    let shown = reports(&[report(start, start + len)], &sources(text), false);
+                    let shown = reports(&[report(start, start + len)], &sources(text), false, 100);
                     assert!(
                         shown.contains("[model.odp:"),
                         "{text:?} {start} {len}: {shown}"
@@ -128,7 +130,7 @@ mod tests {
                 }
             }
         }
-        assert!(reports(&[report(0, 0)], &sources(""), false).contains("there is no `tua`"));
+        assert!(reports(&[report(0, 0)], &sources(""), false, 100).contains("there is no `tua`"));
     }
 
     #[test]
@@ -136,7 +138,7 @@ mod tests {
         let mut sources = sources("let a = f()\n");
         let other = sources.add("helpers.odp", "fn f() {\n  g()\n}\n");
         let report = report(8, 11).label(Span::new(other, 11, 14), "called here");
-        let text = reports(&[report], &sources, false);
+        let text = reports(&[report], &sources, false, 100);
         assert!(
             text.contains("[model.odp:1:9]") && text.contains("[helpers.odp:2:3]"),
             "{text}"

@@ -11,6 +11,8 @@ use super::render;
 pub struct Console {
     /// Whether a script asked for JSON.
     pub json: bool,
+    /// Columns of the terminal, where they are known.
+    pub width: Option<usize>,
 }
 
 /// Whether a person reads stderr.
@@ -21,7 +23,7 @@ pub fn stderr_is_terminal() -> bool {
 impl Console {
     /// A console whose results are JSON or not.
     pub fn new(json: bool) -> Console {
-        Console { json }
+        Console { json, width: None }
     }
 
     /// Prints a result. A reader that went away is no error; any other fault of stdout is told.
@@ -53,7 +55,8 @@ impl Console {
     pub fn warnings(&self, reports: &[Report], sources: &SourceMap) {
         if !reports.is_empty() {
             let colour = may_colour(stderr_is_terminal());
-            self.note(render::reports(reports, sources, colour).trim_end());
+            let width = self.width.unwrap_or_else(render::width);
+            self.note(render::reports(reports, sources, colour, width).trim_end());
         }
     }
 
