@@ -8,12 +8,7 @@ use super::{Domain, Multivariate};
 const STEPS: [f64; 3] = [1e-3, 1e-5, 1e-7];
 
 /// Writes ∂f/∂p_i into `dp` and returns ∂f/∂x.
-pub(super) fn univariate(
-    p: &[f64],
-    x: f64,
-    dp: &mut [f64],
-    f: impl Fn(&[f64], f64) -> f64,
-) -> f64 {
+pub(super) fn univariate(p: &[f64], x: f64, dp: &mut [f64], f: impl Fn(&[f64], f64) -> f64) -> f64 {
     let mut q = p.to_vec();
     for (i, d) in dp.iter_mut().enumerate() {
         *d = derivative(p[i], |v| {

@@ -247,7 +247,10 @@ pub trait Multivariate: Describe {
 
     /// Adds `bar` times the gradient of the log-density to `dp` (each as long as its parameter) and `dx`. Every element of a
     /// matrix that the log-density reads is free.
-    #[allow(clippy::too_many_arguments, reason = "the adjoint of a function of as many arguments")]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "the adjoint of a function of as many arguments"
+    )]
     fn log_density_adjoint(
         &self,
         p: &[&[f64]],
@@ -260,7 +263,10 @@ pub trait Multivariate: Describe {
         differences::log_density(self, p, shapes, x, bar, dp, dx);
     }
     /// Adds the gradient of `bar` · transport at z, whose value is x, to `dp` and `dz`. Nothing for discrete ones.
-    #[allow(clippy::too_many_arguments, reason = "the adjoint of a function of as many arguments")]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "the adjoint of a function of as many arguments"
+    )]
     fn transport_adjoint(
         &self,
         p: &[&[f64]],

@@ -212,7 +212,12 @@ impl Flight {
     }
 
     fn kick(&mut self, e: f64, shape: &Gaussian, room: &mut [f64]) {
-        let total: Vec<f64> = self.gradient.iter().zip(&self.z).map(|(g, z)| g - z).collect();
+        let total: Vec<f64> = self
+            .gradient
+            .iter()
+            .zip(&self.z)
+            .map(|(g, z)| g - z)
+            .collect();
         shape.pull_back(&total, room);
         self.momentum
             .iter_mut()
@@ -262,9 +267,7 @@ impl StepSize {
 mod tests {
     use super::*;
     use crate::base::Seed;
-    use crate::infer::testing::{
-        check_moments, eight_schools, funnel, linear, logistic, ring,
-    };
+    use crate::infer::testing::{check_moments, eight_schools, funnel, linear, logistic, ring};
 
     #[test]
     fn known_posteriors_are_met_within_the_stated_errors() {

@@ -71,7 +71,14 @@ fn each(args: &[Arg], log_sigma: Arg, grid: &Grid, r: usize, mut give: impl FnMu
     let logs = log_sigma.line(grid, r).spread(grid.width, &mut more);
     for (k, ((&m, &s), (&x, &l))) in mu.iter().zip(sigma).zip(x.iter().zip(logs)).enumerate() {
         let valid = m.is_finite() && s.is_finite();
-        give(k, if valid { normal_log_density((x - m) / s) - l } else { f64::NAN });
+        give(
+            k,
+            if valid {
+                normal_log_density((x - m) / s) - l
+            } else {
+                f64::NAN
+            },
+        );
     }
 }
 
@@ -94,7 +101,12 @@ pub(super) fn log_density_adjoint(args: &[Arg], bar: Arg, n: usize, bars: &mut B
     add_each(bars, 2, args, bar, &grid, |[m, s, x]| (m - x) / (s * s));
 }
 
-fn rows<'a>(args: &[Arg<'a>], grid: &Grid, r: usize, room: &'a mut [Vec<f64>; 3]) -> [&'a [f64]; 3] {
+fn rows<'a>(
+    args: &[Arg<'a>],
+    grid: &Grid,
+    r: usize,
+    room: &'a mut [Vec<f64>; 3],
+) -> [&'a [f64]; 3] {
     let [a, b, c] = room;
     [
         args[0].line(grid, r).spread(grid.width, a),

@@ -35,10 +35,17 @@ impl Component {
         self.evaluated
             .fetch_add(log_r.len() as u64, Ordering::Relaxed);
         if log_r.len() <= lanes {
-            let mut space = self.spaces.lock().expect("no thread panics while it holds this").pop();
+            let mut space = self
+                .spaces
+                .lock()
+                .expect("no thread panics while it holds this")
+                .pop();
             let space = space.get_or_insert_default();
             self.gradient_of_block(z, log_r, gradient, space);
-            let mut spaces = self.spaces.lock().expect("no thread panics while it holds this");
+            let mut spaces = self
+                .spaces
+                .lock()
+                .expect("no thread panics while it holds this");
             return spaces.push(std::mem::take(space));
         }
         log_r

@@ -58,9 +58,8 @@ fn disagreements(bound: &Bound, tolerance: f64) -> Vec<String> {
             c.log_r_gradient(row, &mut one, &mut alone);
             for j in 0..dim {
                 let got = g[i * dim + j];
-                let near = |x: f64, t: f64| {
-                    (got - x).abs() <= t * (1.0 + got.abs()) + 1e-10 * w[i].abs()
-                };
+                let near =
+                    |x: f64, t: f64| (got - x).abs() <= t * (1.0 + got.abs()) + 1e-10 * w[i].abs();
                 if !near(alone[j], 1e-9) {
                     bad.push(format!("z[{j}] at {row:?}: {got}, alone {}", alone[j]));
                 }
@@ -97,18 +96,49 @@ fn check(texts: impl IntoIterator<Item = String>, tolerance: f64) {
 }
 
 const SCALARS: &str = "sample a ~ Normal(0.2, 1)\nsample b ~ Normal(-0.4, 0.7)\n";
-const ARRAYS: &str = "sample x[i in 0..3] ~ Normal(0.3, 1)\nsample m[i in 0..3, j in 0..3] ~ Normal(0, 0.6)\n";
+const ARRAYS: &str =
+    "sample x[i in 0..3] ~ Normal(0.3, 1)\nsample m[i in 0..3, j in 0..3] ~ Normal(0, 0.6)\n";
 
 #[test]
 fn functions_of_numbers() {
     let expressions = [
-        "exp(a)", "log(exp(a) + 1)", "log2(2 + sin(a))", "log10(2 + sin(a))", "log1p(exp(b))", "expm1(a)",
-        "sqrt(1 + a * a)", "cbrt(3 + sin(a))", "abs(a - b)", "sin(a) * cos(b)", "tan(0.3 * a)",
-        "asin(0.9 * sin(a))", "acos(0.9 * sin(b))", "atan(a)", "atan2(a, b)", "sinh(a)", "cosh(a)", "tanh(3 * a)",
-        "logit(inv_logit(2 * a))", "softplus(4 * a)", "lgamma(1 + exp(a))", "digamma(0.5 + exp(b))",
-        "beta_fn(exp(a), 1 + exp(b))", "erf(a)", "erfc(a)", "Phi(a)", "log_Phi(3 * a)", "inv_Phi(inv_logit(a))",
-        "a / (2 + b * b)", "(1 + a * a) ^ b", "a ^ 3 - a ^ 2", "exp(a) ^ 0.5", "min(a, b)", "max(a, 0.1) * b",
-        "a % 1.5", "floor(a) * b + round(b) * a + ceil(a) * b", "where_(a < b, a * b, exp(a))",
+        "exp(a)",
+        "log(exp(a) + 1)",
+        "log2(2 + sin(a))",
+        "log10(2 + sin(a))",
+        "log1p(exp(b))",
+        "expm1(a)",
+        "sqrt(1 + a * a)",
+        "cbrt(3 + sin(a))",
+        "abs(a - b)",
+        "sin(a) * cos(b)",
+        "tan(0.3 * a)",
+        "asin(0.9 * sin(a))",
+        "acos(0.9 * sin(b))",
+        "atan(a)",
+        "atan2(a, b)",
+        "sinh(a)",
+        "cosh(a)",
+        "tanh(3 * a)",
+        "logit(inv_logit(2 * a))",
+        "softplus(4 * a)",
+        "lgamma(1 + exp(a))",
+        "digamma(0.5 + exp(b))",
+        "beta_fn(exp(a), 1 + exp(b))",
+        "erf(a)",
+        "erfc(a)",
+        "Phi(a)",
+        "log_Phi(3 * a)",
+        "inv_Phi(inv_logit(a))",
+        "a / (2 + b * b)",
+        "(1 + a * a) ^ b",
+        "a ^ 3 - a ^ 2",
+        "exp(a) ^ 0.5",
+        "min(a, b)",
+        "max(a, 0.1) * b",
+        "a % 1.5",
+        "floor(a) * b + round(b) * a + ceil(a) * b",
+        "where_(a < b, a * b, exp(a))",
         "where_(a > 0, log(abs(a)), sqrt(abs(a)) * b)",
     ];
     check(expressions.map(|e| format!("{SCALARS}factor {e}\n")), 1e-6);
@@ -122,16 +152,26 @@ fn what_is_not_taken_does_not_leak() {
         "where_(a > 0, a ^ 0.3, a)",
         "log(where_(a > 0, a, 2 + b))",
     ];
-    let mut texts: Vec<String> = arms.iter().map(|e| format!("{SCALARS}factor {e}\n")).collect();
-    texts.push(format!("{SCALARS}if a > 0 {{\n factor log(a)\n observe 1.0 ~ Normal(b, sqrt(a))\n}}\n"));
-    texts.push(format!("{SCALARS}if a > 0 {{\n observe 0.5 ~ Gamma(a, exp(b))\n}}\nfactor b\n"));
+    let mut texts: Vec<String> = arms
+        .iter()
+        .map(|e| format!("{SCALARS}factor {e}\n"))
+        .collect();
+    texts.push(format!(
+        "{SCALARS}if a > 0 {{\n factor log(a)\n observe 1.0 ~ Normal(b, sqrt(a))\n}}\n"
+    ));
+    texts.push(format!(
+        "{SCALARS}if a > 0 {{\n observe 0.5 ~ Gamma(a, exp(b))\n}}\nfactor b\n"
+    ));
     for text in texts {
         let bound = compiled(&text);
         for c in &bound.inner().0.components {
             let z = noise(40 * c.dim());
             let (mut w, mut g) = (vec![0.0; 40], vec![0.0; 40 * c.dim()]);
             c.log_r_gradient(&z, &mut w, &mut g);
-            assert!(w.iter().all(|w| w.is_finite()) && g.iter().all(|g| g.is_finite()), "{text}");
+            assert!(
+                w.iter().all(|w| w.is_finite()) && g.iter().all(|g| g.is_finite()),
+                "{text}"
+            );
         }
         assert!(disagreements(&bound, 1e-6).is_empty(), "{text}");
     }
@@ -140,18 +180,45 @@ fn what_is_not_taken_does_not_leak() {
 #[test]
 fn arrays_and_matrices() {
     let expressions = [
-        "sum(x * [1, 2, 3])", "prod(x)", "prod(x * [0, 1, 1])", "min(x)", "max(x)", "mean(x)", "variance(x)", "sd(x)",
-        "sum(cumsum(x) * [3, 1, 2])", "logsumexp(x)", "sum(softmax(x) * [1, 4, 2])",
-        "sum(log_softmax(x)[0..2])", "sum(sort(x) * [1, 2, 4])", "dot(x, x)", "norm(x)", "sum(sum(m, axis = 0) ^ 2)",
-        "sum(logsumexp(m, axis = 1))", "sum(softmax(m, axis = 0) * m)", "sum(cumsum(m, axis = 1) * m)",
-        "sum(prod(m, axis = 0))", "sum(max(m, axis = 1))",
-        "sum(transpose(m) @ x * [1, 2, 3])", "sum((m @ m) * m)", "x @ m @ x", "sum(outer(x, x) * m)", "sum(x[[2, 0, 0]] * [1, 2, 3])",
-        "sum(concat(x, x[0..2]) ^ 2)", "sum(stack([x, exp(x)]) ^ 2)", "sum(reshape(m, 9) ^ 3)", "sum(diag(m))",
-        "logdet(m @ transpose(m) + eye(3))", "logdet(m + 3 * eye(3))",
+        "sum(x * [1, 2, 3])",
+        "prod(x)",
+        "prod(x * [0, 1, 1])",
+        "min(x)",
+        "max(x)",
+        "mean(x)",
+        "variance(x)",
+        "sd(x)",
+        "sum(cumsum(x) * [3, 1, 2])",
+        "logsumexp(x)",
+        "sum(softmax(x) * [1, 4, 2])",
+        "sum(log_softmax(x)[0..2])",
+        "sum(sort(x) * [1, 2, 4])",
+        "dot(x, x)",
+        "norm(x)",
+        "sum(sum(m, axis = 0) ^ 2)",
+        "sum(logsumexp(m, axis = 1))",
+        "sum(softmax(m, axis = 0) * m)",
+        "sum(cumsum(m, axis = 1) * m)",
+        "sum(prod(m, axis = 0))",
+        "sum(max(m, axis = 1))",
+        "sum(transpose(m) @ x * [1, 2, 3])",
+        "sum((m @ m) * m)",
+        "x @ m @ x",
+        "sum(outer(x, x) * m)",
+        "sum(x[[2, 0, 0]] * [1, 2, 3])",
+        "sum(concat(x, x[0..2]) ^ 2)",
+        "sum(stack([x, exp(x)]) ^ 2)",
+        "sum(reshape(m, 9) ^ 3)",
+        "sum(diag(m))",
+        "logdet(m @ transpose(m) + eye(3))",
+        "logdet(m + 3 * eye(3))",
         "sum(cholesky(m @ transpose(m) + eye(3)) * m)",
         "sum(solve_lower(cholesky(m @ transpose(m) + eye(3)), x) ^ 2)",
-        "sum(solve(m + 3 * eye(3), x) ^ 2)", "sum(inverse(m + 3 * eye(3)) * m)", "x[1] * m[2, 0]",
-        "sum(where_(x > 0, x, exp(x)) * m[0])", "sum(x + m[.., 1] / (2 + x ^ 2))",
+        "sum(solve(m + 3 * eye(3), x) ^ 2)",
+        "sum(inverse(m + 3 * eye(3)) * m)",
+        "x[1] * m[2, 0]",
+        "sum(where_(x > 0, x, exp(x)) * m[0])",
+        "sum(x + m[.., 1] / (2 + x ^ 2))",
         "fold(x, 0.5, |acc, v| acc * v + sin(v))",
     ];
     check(expressions.map(|e| format!("{ARRAYS}factor {e}\n")), 1e-6);
@@ -186,7 +253,10 @@ const LAWS: &[(&str, &str)] = &[
     ("VonMises(a, exp(b))", "0.3"),
     ("Triangular(-5 + sin(a), 1 + sin(b), 7)", "0.3"),
     ("truncate(Normal(a, exp(b)), lower = -0.5)", "0.3"),
-    ("truncate(Normal(a, 1 + b * b), lower = -1, upper = 2)", "0.3"),
+    (
+        "truncate(Normal(a, 1 + b * b), lower = -1, upper = 2)",
+        "0.3",
+    ),
     ("truncate(Gamma(1 + exp(a), exp(b)), upper = 9)", "0.3"),
 ];
 
@@ -210,31 +280,63 @@ const COUNTS: &[(&str, &str)] = &[
     ("zero_inflated(inv_logit(a), Poisson(exp(b)))", "2"),
     ("censor(Normal(a, exp(b)), lower = -1, upper = 2)", "2.0"),
     ("censor(Normal(a, exp(b)), lower = -1, upper = 2)", "0.3"),
-    ("mixture(softmax([a, b]), [Normal(a, 1), Normal(3, exp(b))])", "0.8"),
+    (
+        "mixture(softmax([a, b]), [Normal(a, 1), Normal(3, exp(b))])",
+        "0.8",
+    ),
 ];
 
 const ARRAY_LAWS: &[(&str, &str)] = &[
-    ("MultiNormal(x, m @ transpose(m) + eye(3))", "[0.1, 0.2, -0.4]"),
-    ("MultiNormalCholesky(x, cholesky(m @ transpose(m) + eye(3)))", "[0.1, 0.2, -0.4]"),
-    ("MultiNormalPrec(x, m @ transpose(m) + eye(3))", "[0.1, 0.2, -0.4]"),
-    ("MultiStudentT(4, x, m @ transpose(m) + eye(3))", "[0.1, 0.2, -0.4]"),
+    (
+        "MultiNormal(x, m @ transpose(m) + eye(3))",
+        "[0.1, 0.2, -0.4]",
+    ),
+    (
+        "MultiNormalCholesky(x, cholesky(m @ transpose(m) + eye(3)))",
+        "[0.1, 0.2, -0.4]",
+    ),
+    (
+        "MultiNormalPrec(x, m @ transpose(m) + eye(3))",
+        "[0.1, 0.2, -0.4]",
+    ),
+    (
+        "MultiStudentT(4, x, m @ transpose(m) + eye(3))",
+        "[0.1, 0.2, -0.4]",
+    ),
     ("Dirichlet(exp(x))", "[0.1, 0.3, 0.6]"),
-    ("Wishart(4 + exp(x[0]), m @ transpose(m) + eye(3))", "[[2, 0.1, 0.3], [0.1, 1.4, 0.2], [0.3, 0.2, 1.1]]"),
-    ("InvWishart(4 + exp(x[0]), m @ transpose(m) + eye(3))", "[[2, 0.1, 0.3], [0.1, 1.4, 0.2], [0.3, 0.2, 1.1]]"),
-    ("LKJCorr(3, exp(x[0]))", "[[1, 0.1, 0.3], [0.1, 1, 0.2], [0.3, 0.2, 1]]"),
-    ("LKJCholesky(3, exp(x[0]))", "[[1, 0, 0], [0.6, 0.8, 0], [0, 0.6, 0.8]]"),
+    (
+        "Wishart(4 + exp(x[0]), m @ transpose(m) + eye(3))",
+        "[[2, 0.1, 0.3], [0.1, 1.4, 0.2], [0.3, 0.2, 1.1]]",
+    ),
+    (
+        "InvWishart(4 + exp(x[0]), m @ transpose(m) + eye(3))",
+        "[[2, 0.1, 0.3], [0.1, 1.4, 0.2], [0.3, 0.2, 1.1]]",
+    ),
+    (
+        "LKJCorr(3, exp(x[0]))",
+        "[[1, 0.1, 0.3], [0.1, 1, 0.2], [0.3, 0.2, 1]]",
+    ),
+    (
+        "LKJCholesky(3, exp(x[0]))",
+        "[[1, 0, 0], [0.6, 0.8, 0], [0, 0.6, 0.8]]",
+    ),
 ];
 
 #[test]
 fn log_densities() {
     let of = |head: &str, (law, x): &(&str, &str)| format!("{head}observe {x} ~ {law}\n");
     let numbers = LAWS.iter().chain(COUNTS).map(|l| of(SCALARS, l));
-    check(numbers.chain(ARRAY_LAWS.iter().map(|l| of(ARRAYS, l))), 1e-5);
+    check(
+        numbers.chain(ARRAY_LAWS.iter().map(|l| of(ARRAYS, l))),
+        1e-5,
+    );
 }
 
 #[test]
 fn transports() {
-    let numbers = LAWS.iter().map(|(law, _)| format!("{SCALARS}sample v ~ {law}\nfactor -0.5 * sin(v) ^ 2 + log1p(abs(v))\n"));
+    let numbers = LAWS.iter().map(|(law, _)| {
+        format!("{SCALARS}sample v ~ {law}\nfactor -0.5 * sin(v) ^ 2 + log1p(abs(v))\n")
+    });
     let arrays = ARRAY_LAWS.iter().map(|(law, _)| {
         format!("{ARRAYS}sample v ~ {law}\nfactor sum(sin(v) * 0.7) + 0.1 * sum(atan(v * v))\n")
     });
@@ -245,8 +347,19 @@ fn transports() {
 
 #[test]
 fn other_functions_of_laws() {
-    let laws = ["Normal(a, exp(b))", "Gamma(1 + exp(a), exp(b))", "Weibull(1.5, exp(a))"];
-    let functions = ["log(cdf(D, 1.2))", "log_cdf(D, 1.2 + 0.1 * sin(b))", "log_ccdf(D, 1.2)", "quantile(D, 0.2 + 0.7 * inv_logit(b))", "mean_of(D)", "sd_of(D)"];
+    let laws = [
+        "Normal(a, exp(b))",
+        "Gamma(1 + exp(a), exp(b))",
+        "Weibull(1.5, exp(a))",
+    ];
+    let functions = [
+        "log(cdf(D, 1.2))",
+        "log_cdf(D, 1.2 + 0.1 * sin(b))",
+        "log_ccdf(D, 1.2)",
+        "quantile(D, 0.2 + 0.7 * inv_logit(b))",
+        "mean_of(D)",
+        "sd_of(D)",
+    ];
     let each = |l: &str| functions.map(|f| format!("{SCALARS}factor {}\n", f.replace('D', l)));
     check(laws.iter().flat_map(|l| each(l)), 1e-5);
 }
@@ -260,8 +373,56 @@ fn vectors_of_observations_share_what_is_broadcast() {
         "observe [1, 4, 2] ~ PoissonLog(a * x)\n",
         "observe y[i in 0..3] ~ StudentT(4, x[i], exp(a))\n",
     ];
-    let head = "let y = [0.1, 0.5, -2.0]\nsample a ~ Normal(0, 1)\nsample x[i in 0..3] ~ Normal(a, 1)\n";
+    let head =
+        "let y = [0.1, 0.5, -2.0]\nsample a ~ Normal(0, 1)\nsample x[i in 0..3] ~ Normal(a, 1)\n";
     check(texts.map(|t| format!("{head}{t}")), 1e-6);
+}
+
+/// A random expression over a, b and x, of any shape that broadcasts with x.
+fn random_expression(depth: usize, pick: &mut impl FnMut(usize) -> usize) -> String {
+    if depth == 0 {
+        return ["a", "b", "x", "0.7", "[0.5, 1.5, -1.0]"][pick(5)].to_string();
+    }
+    let one = random_expression(depth - 1, pick);
+    match pick(16) {
+        0 => format!("exp(0.3 * tanh({one}))"),
+        1 => format!("log(1 + ({one}) ^ 2)"),
+        2 => format!("sin({one})"),
+        3 => format!("inv_logit({one})"),
+        4 => format!("softplus({one})"),
+        5 => format!("sqrt(1 + ({one}) ^ 2)"),
+        6 => format!("log_Phi(tanh({one}))"),
+        7 => format!("cumsum(x * ({one}))"),
+        8 => format!("log_softmax(x + ({one}))"),
+        9 => format!("(m @ (x * 0 + ({one})))"),
+        10 => format!("sum(x * ({one}))"),
+        _ => {
+            let two = random_expression(depth - 1, pick);
+            match pick(5) {
+                0 => format!("({one}) * tanh({two})"),
+                1 => format!("({one}) / (2 + ({two}) ^ 2)"),
+                2 => format!("max({one}, {two})"),
+                3 => format!("where_(({one}) < ({two}), {two}, sin({one}))"),
+                _ => format!("({one}) - ({two})"),
+            }
+        }
+    }
+}
+
+#[test]
+fn random_programs() {
+    let mut state = 1u64;
+    let mut pick = |n: usize| {
+        state = state
+            .wrapping_mul(6364136223846793005)
+            .wrapping_add(1442695040888963407);
+        (state >> 33) as usize % n
+    };
+    let each = (0..60).map(|_| {
+        let (mean, weight) = (random_expression(4, &mut pick), random_expression(3, &mut pick));
+        format!("{SCALARS}{ARRAYS}observe [0.2, -0.3, 1.0] ~ Normal({mean}, exp(0.2 * a))\nfactor sum(tanh(x + {weight}))\n")
+    });
+    check(each, 1e-5);
 }
 
 #[test]
@@ -298,15 +459,25 @@ fn what_is_smooth_and_what_is_not() {
         assert_eq!(jumps(smooth), Vec::<String>::new(), "{smooth}");
     }
     for (rough, at) in [
-        ("sample k ~ Poisson(exp(a))\nobserve 2.0 ~ Normal(k, 1)", "Poisson(exp(a))"),
+        (
+            "sample k ~ Poisson(exp(a))\nobserve 2.0 ~ Normal(k, 1)",
+            "Poisson(exp(a))",
+        ),
         ("factor where_(a < b, a, b)", "a < b"),
         ("if a > 0 { factor b }", "a > 0"),
         ("factor floor(a)", "floor(a)"),
         ("factor sign(b) * a", "sign(b)"),
         ("factor argmax([a, b]) * 0.1", "argmax([a, b])"),
         ("condition a < b", "a < b"),
-        ("sample c ~ censor(Normal(a, 1), lower = 0)\nfactor c", "censor(Normal(a, 1), lower = 0)"),
+        (
+            "sample c ~ censor(Normal(a, 1), lower = 0)\nfactor c",
+            "censor(Normal(a, 1), lower = 0)",
+        ),
     ] {
-        assert!(jumps(rough).contains(&at.to_string()), "{rough}: {:?}", jumps(rough));
+        assert!(
+            jumps(rough).contains(&at.to_string()),
+            "{rough}: {:?}",
+            jumps(rough)
+        );
     }
 }

@@ -14,13 +14,13 @@ mod compile;
 mod describe;
 mod failure;
 mod figures;
+#[cfg(test)]
+mod gradients;
 mod graph;
 mod parts;
 mod program;
 mod request;
 mod table;
-#[cfg(test)]
-mod gradients;
 #[cfg(test)]
 mod tests;
 mod view;

@@ -139,21 +139,29 @@ pub(super) fn cell_edge(
     bars: &mut Bars,
     lanes: usize,
 ) {
-    each(args, out.len() / lanes, out, bar, bars, lanes, |p, k, z, dp| {
-        let (log_cdf, log_ccdf) = (law.log_cdf(p, k), law.log_ccdf(p, k));
-        let lower = log_cdf < log_ccdf;
-        let scale = match (z.is_finite(), lower) {
-            (false, _) => 0.0,
-            (true, true) => (log_cdf - normal_log_density(z)).exp(),
-            (true, false) => -(log_ccdf - normal_log_density(z)).exp(),
-        };
-        match lower {
-            true => law.d_log_cdf(p, k, dp),
-            false => law.d_log_ccdf(p, k, dp),
-        };
-        dp.iter_mut().for_each(|d| *d = times(scale, *d));
-        0.0
-    });
+    each(
+        args,
+        out.len() / lanes,
+        out,
+        bar,
+        bars,
+        lanes,
+        |p, k, z, dp| {
+            let (log_cdf, log_ccdf) = (law.log_cdf(p, k), law.log_ccdf(p, k));
+            let lower = log_cdf < log_ccdf;
+            let scale = match (z.is_finite(), lower) {
+                (false, _) => 0.0,
+                (true, true) => (log_cdf - normal_log_density(z)).exp(),
+                (true, false) => -(log_ccdf - normal_log_density(z)).exp(),
+            };
+            match lower {
+                true => law.d_log_cdf(p, k, dp),
+                false => law.d_log_ccdf(p, k, dp),
+            };
+            dp.iter_mut().for_each(|d| *d = times(scale, *d));
+            0.0
+        },
+    );
 }
 
 /// One of a batch in one lane: where its parameters and its value are, and room for their gradients.
@@ -190,7 +198,11 @@ fn each_of_batch(
             let mut dp: Vec<&mut [f64]> = dp.iter_mut().map(Vec::as_mut_slice).collect();
             rule(&Member { p: all, x }, b, lane, &mut dp, dx);
             for (i, g) in given.iter().enumerate() {
-                let first = if args[i].len == g.len() { 0 } else { b * g.len() };
+                let first = if args[i].len == g.len() {
+                    0
+                } else {
+                    b * g.len()
+                };
                 for (e, d) in g.iter().enumerate() {
                     bars.add(i, (first + e) * lanes + lane, *d);
                 }

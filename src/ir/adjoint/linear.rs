@@ -40,7 +40,10 @@ pub(super) fn matmul(
 fn scaled(target: &mut [f64], bar: &[f64], other: Arg, e: usize, lanes: usize) {
     if other.uniform {
         let x = other.data[e];
-        target.iter_mut().zip(bar).for_each(|(t, &b)| *t += times(b, x));
+        target
+            .iter_mut()
+            .zip(bar)
+            .for_each(|(t, &b)| *t += times(b, x));
     } else {
         let x = &other.data[e * lanes..(e + 1) * lanes];
         let each = target.iter_mut().zip(bar).zip(x);

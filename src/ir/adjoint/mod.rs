@@ -146,7 +146,10 @@ pub(super) fn add_each<const N: usize>(
             target[start] += (0..grid.width).map(each).sum::<f64>();
         } else {
             let target = &mut target[start..start + grid.width];
-            target.iter_mut().enumerate().for_each(|(k, t)| *t += each(k));
+            target
+                .iter_mut()
+                .enumerate()
+                .for_each(|(k, t)| *t += each(k));
         }
     }
 }
