@@ -273,7 +273,7 @@ fn a_program_that_is_not_smooth_is_refused_where_it_is_not() {
         };
         let report = &failure.reports[0];
         assert_eq!(
-            (report.code.as_ref(), failure.exit.code()),
+            (report.code, failure.exit.code()),
             ("odp::infer::not_smooth", 1)
         );
         assert!(report.message.contains("is not smooth"), "{failure}");

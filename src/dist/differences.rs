@@ -75,13 +75,12 @@ fn array<D: Multivariate + ?Sized>(
             });
         }
     }
-    let mut y = x.to_vec();
-    for e in 0..x.len() {
-        dx[e] += derivative(x[e], |v| {
+    for (e, d) in dx.iter_mut().enumerate() {
+        *d += derivative(x[e], |v| {
+            let mut y = x.to_vec();
             y[e] = v;
             f(p, &y)
         });
-        y[e] = x[e];
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use rand_distr::{Distribution, StandardNormal};
 
+use super::failure::MOST_JUMPS;
 use super::parts::{Nothing, combine, equal_weights};
 use super::program::exit_kind;
 use super::{
@@ -168,6 +169,14 @@ impl Bound {
                 })
                 .collect(),
             hard_constraints: Some(structures().any(|s| s.hard_constraints)),
+            jumps: structures()
+                .flat_map(|s| &s.jumps)
+                .take(MOST_JUMPS)
+                .map(|j| {
+                    let (line, column) = self.model.sources.line_col(j.span);
+                    format!("line {line}:{column}: {}", j.why)
+                })
+                .collect(),
             outputs: outputs
                 .into_iter()
                 .map(|(name, ty)| OutputFacts { name, ty })
