@@ -1,4 +1,4 @@
-//! Evaluations of log r per second and milliseconds per training iteration, for the examples.
+//! Evaluations of log r and of its gradient (many at once, and one by one as a chain does) per second, and milliseconds per training iteration, for the examples.
 //!
 //! `cargo bench` prints a table; figures are medians of several repetitions in one process.
 
@@ -34,23 +34,31 @@ fn main() {
         .collect();
     names.sort();
     println!(
-        "{:<18}{:>6}{:>18}{:>20}",
-        "example", "dim", "evaluations/s", "ms/training step"
+        "{:<18}{:>6}{:>16}{:>14}{:>14}{:>20}",
+        "example", "dim", "evaluations/s", "gradients/s", "one by one", "ms/training step"
     );
     for name in names {
         let Some(bound) = bound(&root.join(&name)) else {
             continue;
         };
         let n = 20_000;
-        let rate = median(
-            (0..7)
-                .map(|seed| {
-                    let start = Instant::now();
-                    std::hint::black_box(bound.prior_log_weights(n, seed));
-                    n as f64 / start.elapsed().as_secs_f64()
-                })
-                .collect(),
-        );
+        let rate = |evaluate: &dyn Fn(u64)| {
+            let one = |seed| {
+                let start = Instant::now();
+                evaluate(seed);
+                n as f64 / start.elapsed().as_secs_f64()
+            };
+            median((0..7).map(one).collect())
+        };
+        let values = rate(&|seed| {
+            std::hint::black_box(bound.prior_log_weights(n, seed));
+        });
+        let gradients = rate(&|seed| {
+            std::hint::black_box(bound.prior_gradients(n, seed, n));
+        });
+        let singly = rate(&|seed| {
+            std::hint::black_box(bound.prior_gradients(n, seed, 1));
+        });
         let ms = median(
             (0..3)
                 .map(|_| bound.training_ms(20, &[]).unwrap_or(f64::NAN))
@@ -58,7 +66,7 @@ fn main() {
         );
         let dim = bound.describe().noise.map_or(0, |n| n.active);
         println!(
-            "{:<18}{dim:>6}{rate:>18.0}{ms:>20.2}",
+            "{:<18}{dim:>6}{values:>16.0}{gradients:>14.0}{singly:>14.0}{ms:>20.2}",
             name.to_string_lossy()
         );
     }

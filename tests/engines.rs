@@ -221,3 +221,62 @@ fn threads_change_nothing() {
     };
     assert_eq!(with(1), with(2));
 }
+
+/// Least squares with a known error: the posterior is N(β̂, (XᵀX)⁻¹), with a correlation of −0.995 between the two.
+const FLAT_LINE: &str = "sample b[i in 0..2] ~ Flat()
+let x = [20.0, 21.0, 22.0, 23.0, 24.0, 25.0, 26.0]
+observe [41.0, 44.5, 44.0, 47.0, 49.5, 51.0, 52.0] ~ Normal(b[0] + b[1] * x, 1)
+sample s ~ HalfFlat()
+observe [0.4, -1.2, 0.9, 0.1, -0.7] ~ Normal(0, s)
+";
+
+#[test]
+fn nuts_walks_improper_measures_on_their_line() {
+    let bound = Session::compile("flat.odp", FLAT_LINE, Arc::new(NoFiles))
+        .unwrap()
+        .bind(&Inputs::default(), &Limits::default())
+        .unwrap();
+    let answer = bound.infer(&InferRequest::new("nuts", 1)).unwrap();
+    assert!(answer.reliable, "{:?}", answer.warnings);
+    assert!(answer.evaluations.gradient > 4000);
+    let (n, mx, my) = (7.0, 23.0, 329.0 / 7.0);
+    let (sxx, sxy) = (28.0f64, 51.5);
+    let slope = sxy / sxx;
+    let truths = [
+        (my - slope * mx, (1.0 / n + mx * mx / sxx).sqrt()),
+        (slope, (1.0 / sxx).sqrt()),
+    ];
+    for (i, (mean, sd)) in truths.into_iter().enumerate() {
+        let got = answer.parameters[i].1;
+        // 4000 draws worth at least 1000: 5 standard errors of the mean, 7 of the sd.
+        assert!(
+            (got.mean.unwrap() - mean).abs() < 0.16 * sd,
+            "b[{i}]: {got:?}, truth {mean}"
+        );
+        assert!(
+            (got.sd.unwrap() - sd).abs() < 0.16 * sd,
+            "b[{i}]: {got:?}, truth {sd}"
+        );
+    }
+}
+
+#[test]
+fn a_program_that_is_not_smooth_is_refused_where_it_is_not() {
+    let text = "sample k ~ Poisson(3)\nsample a ~ Normal(0, 1)\nobserve 2.0 ~ Normal(k + a, 1)\n";
+    let bound = Session::compile("k.odp", text, Arc::new(NoFiles))
+        .unwrap()
+        .bind(&Inputs::default(), &Limits::default())
+        .unwrap();
+    for engine in ["nuts", "hmc"] {
+        let Err(failure) = bound.infer(&InferRequest::new(engine, 1)) else {
+            panic!("{engine} served a Poisson draw")
+        };
+        let report = &failure.reports[0];
+        assert_eq!(
+            (report.code, failure.exit.code()),
+            ("odp::infer::not_smooth", 1)
+        );
+        assert!(report.message.contains("is not smooth"), "{failure}");
+        assert_eq!(report.labels[0].span.start, 11, "{:?}", report.labels);
+    }
+}

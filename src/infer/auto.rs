@@ -1,7 +1,7 @@
 //! The `auto` engine: picks another by what the compiler knows, and says which and why.
 
 use super::enumerate::finite_sites;
-use super::{Engine, InferError, OptionSpec, Outcome, Settings, find};
+use super::{Engine, InferError, OptionSpec, Options, Outcome, Settings, find};
 use crate::lower::Target;
 
 /// Executions up to which enumeration is the first choice.
@@ -25,44 +25,51 @@ impl Engine for Auto {
     }
 
     fn run(&self, target: &dyn Target, settings: &Settings) -> Result<Outcome, InferError> {
-        let (name, why) = choose(target);
-        let mut outcome = find(name)?.run(target, settings)?;
-        outcome.chosen = Some((name, why));
-        if outcome.reliable
-            || outcome.interrupted
-            || settings.budget.exhausted()
-            || name == "enumerate"
-        {
-            return Ok(outcome);
+        let (first, why) = choose(target);
+        let mut answer = find(first)?.run(target, settings)?;
+        answer.chosen = Some((first, why));
+        // Options were meant for the engine that was picked.
+        let plain = Settings {
+            options: Options::default(),
+            ..settings.clone()
+        };
+        for &name in second_opinions(first) {
+            if answer.reliable || answer.interrupted || settings.budget.exhausted() {
+                break;
+            }
+            let other = find(name)?.run(target, &plain)?;
+            if other.reliable {
+                let why =
+                    format!("{first} could not be trusted here, and {name} passes its own checks");
+                answer = Outcome {
+                    chosen: Some((name, why)),
+                    ..other
+                };
+            }
         }
-        // A second opinion that shares nothing with the first: chains without tuning.
-        let second = find(SECOND)?.run(target, settings)?;
-        if !second.reliable {
-            return Ok(outcome);
-        }
-        let why = format!(
-            "{name} could not be trusted here, and chains of {SECOND} agree with each other"
-        );
-        Ok(Outcome {
-            chosen: Some((SECOND, why)),
-            ..second
-        })
+        Ok(answer)
     }
 }
 
-/// What is tried where the first choice is not reliable.
-const SECOND: &str = "elliptical";
-
-/// Noise dimensions up to which the diffusion sampler is the first choice.
+/// Noise dimensions up to which the diffusion sampler is the first choice for programs that are not smooth.
 const MANY: usize = 60;
+/// Noise dimensions above which a smooth program is left to its gradients.
+const SEVERAL: usize = 12;
 
-/// The engine for a target, and why.
+/// The engine for a target, and why:
+///
+/// | the noise | engine | because |
+/// |---|---|---|
+/// | all discrete, few executions | `enumerate` | exact |
+/// | all discrete, many executions | `smc` | nothing to diffuse |
+/// | log r smooth, more than [`SEVERAL`] dimensions | `nuts` | gradients tell more the more dimensions there are |
+/// | more than [`MANY`] dimensions | `smc` | many for a network |
+/// | anything else | `diffusion` | branches, several modes, log Z |
 pub fn choose(target: &dyn Target) -> (&'static str, String) {
-    if target.dim() == 0 {
-        return (
-            "enumerate",
-            "the program draws nothing that bears on the evidence".to_string(),
-        );
+    let dim = target.dim();
+    if dim == 0 {
+        let why = "the program draws nothing that bears on the evidence";
+        return ("enumerate", why.to_string());
     }
     let executions =
         finite_sites(target).map(|sizes| sizes.iter().map(|&k| k as f64).product::<f64>());
@@ -75,11 +82,16 @@ pub fn choose(target: &dyn Target) -> (&'static str, String) {
             "smc",
             format!("all noise is discrete, but {n:.1e} executions are too many to enumerate"),
         ),
-        Err(_) if target.dim() > MANY => (
+        Err(_) if target.structure().smooth && dim > SEVERAL => (
+            "nuts",
+            format!(
+                "the log-weight is smooth in {dim} noise dimensions: gradients lead through them"
+            ),
+        ),
+        Err(_) if dim > MANY => (
             "smc",
             format!(
-                "{} noise dimensions are many for a network; SMC copes with several modes and gives log Z",
-                target.dim()
+                "{dim} noise dimensions are many for a network; SMC copes with several modes and gives log Z"
             ),
         ),
         Err(_) => (
@@ -90,11 +102,21 @@ pub fn choose(target: &dyn Target) -> (&'static str, String) {
     }
 }
 
+/// What is tried, in order, where the first choice is not reliable: what shares least with it.
+fn second_opinions(first: &str) -> &'static [&'static str] {
+    match first {
+        "enumerate" => &[],
+        // Chains that disagree have most likely found several modes.
+        "nuts" => &["smc", "elliptical"],
+        _ => &["elliptical"],
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::base::Seed;
-    use crate::infer::testing::{Written, branches};
+    use crate::infer::testing::{Written, branches, linear, many_well_of};
 
     #[test]
     fn small_finite_programs_are_enumerated_and_others_sampled() {
@@ -104,5 +126,16 @@ mod tests {
         assert!(out.exact);
         assert_eq!(choose(&branches().target).0, "diffusion");
         assert_eq!(choose(&Written::new(0, |_| 0.0)).0, "enumerate");
+        assert_eq!(choose(&linear().target).0, "nuts");
+        let rough = Written::new(20, |_| 0.0).constrained(|z| (-z[0]).max(0.0));
+        assert_eq!(choose(&rough).0, "diffusion");
+    }
+
+    #[test]
+    fn modes_that_chains_disagree_about_are_not_left_to_them() {
+        let out = Auto
+            .run(&many_well_of(14).target, &Settings::new(1000, Seed(1)))
+            .unwrap();
+        assert!(!out.reliable || out.chosen.unwrap().0 != "nuts");
     }
 }

@@ -152,7 +152,7 @@ pub(crate) fn run(
         .saturating_mul(2);
     settings.afford(kept.saturating_add(seen), "ask for fewer draws (--draws N)")?;
     let start = Instant::now();
-    let (mut walkers, found) = starts(target, settings)?;
+    let (mut walkers, found) = starts(target, enough_particles(target), settings)?;
     let mut ground = found.ground(target, about);
     let seen = warm_up(walk, &mut walkers, &mut ground, warmup, settings);
     let thin = thin.unwrap_or_else(|| choose_thin(&seen, walkers.len(), target.dim()));
@@ -212,13 +212,18 @@ impl Found {
     }
 }
 
-/// Starts drawn from a short SMC, with what it found.
+/// Particles for a fit of their Gaussian too.
+pub(crate) fn enough_particles(target: &dyn Target) -> usize {
+    START_PARTICLES.max(8 * target.dim().min(1000))
+}
+
+/// Starts drawn from a short SMC of `count` particles, with what it found.
 pub(crate) fn starts(
     target: &dyn Target,
+    count: usize,
     settings: &Settings,
 ) -> Result<(Vec<Walker>, Found), InferError> {
     let dim = target.dim();
-    let count = START_PARTICLES.max(8 * dim.min(1000));
     let seed = settings.seed.child("start", 0);
     let budget = settings.budget.share(0.3);
     let found = particles(

@@ -198,7 +198,7 @@ impl Trajectories {
             f.gradient.copy_from_slice(gradient);
             f.kick(0.5 * size(f), shape, &mut moved);
             let lost = f.energy_now() - f.energy;
-            if !(lost < DIVERGED) {
+            if lost.is_nan() || lost >= DIVERGED {
                 f.diverged = true;
                 f.left = 0;
             }

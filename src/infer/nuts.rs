@@ -4,7 +4,8 @@
 //! short SMC ─▶ a start for each chain ─▶ warm-up (step size, mass) ─▶ draws, one trajectory each
 //! ```
 //!
-//! The density is log r(z) − |z|²/2 over noise. Each chain is alone with its random stream, so that a chain is the same
+//! The density is log r(z) − |z|²/2 over noise; noise of improper measures is walked on the line that it comes from
+//! ([`Stretch`]). Each chain is alone with its random stream, so that a chain is the same
 //! whatever runs beside it and on however many threads. An execution that fails ends its trajectory as a divergence.
 //!
 //! # Source
@@ -24,12 +25,17 @@ use rayon::prelude::*;
 use super::chains::{self, Found, WARMUP, Walker};
 use super::gaussian::log_prior;
 use super::{Engine, Evaluations, InferError, Noise, OptionSpec, Outcome, Settings, Timing};
-use crate::lower::Target;
+use crate::lower::{Stretch, Target};
 
 /// Divergent transitions above this share bias the draws beyond repair.
 const MANY_DIVERGENCES: f64 = 0.01;
 /// A share of trajectories above this that were cut off by their depth is worth a warning.
 const MANY_CUT: f64 = 0.05;
+
+/// Dimensions above which correlations cost more than they help.
+const MANY_FOR_CORRELATIONS: usize = 300;
+/// Particles that starts are taken from: they are rough, and gradients do the rest.
+const START_PARTICLES: usize = 256;
 
 /// The No-U-Turn sampler.
 #[derive(Clone, Copy, Debug)]
@@ -49,7 +55,7 @@ impl Engine for Nuts {
             WARMUP,
             OptionSpec {
                 name: "target_accept",
-                default: "0.8",
+                default: "0.9",
                 help: "acceptance that the step size is tuned to, in (0, 1): higher means smaller steps",
             },
             OptionSpec {
@@ -59,8 +65,8 @@ impl Engine for Nuts {
             },
             OptionSpec {
                 name: "mass",
-                default: "diagonal",
-                help: "what the metric learns: `diagonal` scales, or a `low_rank` of correlations too",
+                default: "auto",
+                help: "what the metric learns: `diagonal` scales, or the strongest correlations too, `low_rank` (auto: up to 300 dimensions)",
             },
         ]
     }
@@ -71,29 +77,48 @@ impl Engine for Nuts {
         chains::demand_smooth(self.name(), target)?;
         let plan = Plan {
             warmup: o.count("warmup", 0)?.unwrap_or(1000),
-            target_accept: o.number("target_accept", 0.01, 0.999)?.unwrap_or(0.8),
+            target_accept: o.number("target_accept", 0.01, 0.999)?.unwrap_or(0.9),
             max_depth: o.count("max_depth", 1)?.unwrap_or(10).min(30),
             draws: settings.n_draws.div_ceil(settings.n_chains.max(1)),
         };
-        let mass = o.choice("mass", &["diagonal", "low_rank"])?;
+        let low_rank = match o.choice("mass", &["auto", "diagonal", "low_rank"])? {
+            Some("diagonal") => false,
+            Some("low_rank") => true,
+            _ => target.dim() <= MANY_FOR_CORRELATIONS,
+        };
         chains::afford_draws(target, settings)?;
         let start = Instant::now();
-        let (walkers, found) = chains::starts(target, settings)?;
+        let count = START_PARTICLES.max(4 * target.dim().min(500));
+        let (walkers, found) = chains::starts(target, count, settings)?;
         let started_s = start.elapsed().as_secs_f64();
-        let run = match mass {
-            Some("low_rank") => plan.all(&plan.low_rank(), target, walkers, settings),
-            _ => plan.all(&plan.diagonal(), target, walkers, settings),
+        let begun = Instant::now();
+        let runs = match low_rank {
+            true => plan.all(&plan.low_rank(), target, walkers, settings),
+            false => plan.all(&plan.diagonal(), target, walkers, settings),
         }?;
-        let mut outcome = answer(run, &plan, target, &found)?;
-        outcome.timing.warmup_s += started_s;
+        let timing = split_time(started_s, begun.elapsed().as_secs_f64(), &runs);
+        let mut outcome = answer(runs, &plan, target, &found)?;
+        outcome.timing = timing;
         outcome.interrupted = settings.budget.interrupted();
+        // Rough particles do not contradict chains that agree. Their part was to start them far apart, one in each mode.
         chains::judge(
             &mut outcome,
             settings,
             "ask for more draws, or a longer -O warmup",
         );
-        chains::compare(&mut outcome, &found);
         Ok(outcome)
+    }
+}
+
+/// Chains share the threads: the time that all took, by the part that warm-up had of each.
+fn split_time(started_s: f64, wall_s: f64, runs: &[Run]) -> Timing {
+    let sum = |f: fn(&Run) -> f64| runs.iter().map(f).sum::<f64>();
+    let (warmup, sample) = (sum(|r| r.warmup_s), sum(|r| r.sample_s));
+    let share = warmup / (warmup + sample).max(f64::MIN_POSITIVE);
+    Timing {
+        warmup_s: started_s + share * wall_s,
+        train_s: 0.0,
+        sample_s: (1.0 - share) * wall_s,
     }
 }
 
@@ -114,6 +139,8 @@ struct Run {
     /// Trajectories that ended at the greatest depth.
     cut: u64,
     gradients: u64,
+    /// Whether draws were kept before the warm-up was over, for want of time.
+    untuned: bool,
     warmup_s: f64,
     sample_s: f64,
 }
@@ -174,6 +201,8 @@ impl Plan {
         let mut chain = sampler
             .new_chain(index as u64, CpuMath::new(density), &mut walker.rng)
             .map_err(failed)?;
+        let lines = Lines(&target.structure().stretched);
+        lines.enter(&mut walker.z);
         chain.set_position(&walker.z).map_err(failed)?;
         let mut run = Run {
             z: Vec::with_capacity(self.draws * target.dim()),
@@ -181,39 +210,45 @@ impl Plan {
             divergences: 0,
             cut: 0,
             gradients: 0,
+            untuned: false,
             warmup_s: 0.0,
             sample_s: 0.0,
         };
-        for step in 0..self.warmup + self.draws {
-            let warming = step < self.warmup;
-            if settings.budget.exhausted() && (!warming || settings.budget.interrupted()) {
-                break;
+        let warm_up = settings.budget.share(0.5);
+        let mut left = self.warmup;
+        while run.n < self.draws && !settings.budget.exhausted() {
+            let (mut z, progress) = chain.draw().map_err(failed)?;
+            if index == 0 && (left + run.n).is_multiple_of(20) {
+                self.report(
+                    left,
+                    run.n,
+                    progress.step_size,
+                    progress.num_steps,
+                    settings,
+                );
             }
-            let (z, progress) = chain.draw().map_err(failed)?;
-            if !warming {
-                run.z.extend_from_slice(&z);
-                run.n += 1;
-                run.divergences += u64::from(progress.diverging);
-                run.cut += u64::from(progress.num_steps + 1 >= 1 << self.max_depth);
-            }
-            if step + 1 == self.warmup {
+            if left > 0 && !warm_up.exhausted() {
+                left -= 1;
                 run.warmup_s = begun.elapsed().as_secs_f64();
+                continue;
             }
-            if index == 0 && step % 20 == 0 {
-                self.report(step, progress.step_size, progress.num_steps, settings);
-            }
+            run.untuned = left > 0;
+            lines.leave(&mut z);
+            run.z.extend_from_slice(&z);
+            run.n += 1;
+            run.divergences += u64::from(progress.diverging);
+            run.cut += u64::from(progress.num_steps + 1 >= 1 << self.max_depth);
         }
         run.sample_s = begun.elapsed().as_secs_f64() - run.warmup_s;
         run.gradients = gradients.load(Ordering::Relaxed);
         Ok(run)
     }
 
-    fn report(&self, step: usize, step_size: f64, steps: u64, settings: &Settings) {
+    fn report(&self, left: usize, n: usize, step_size: f64, steps: u64, settings: &Settings) {
         let message = format!("step {step_size:.3}, {steps} steps a draw");
-        let (stage, done, total) = if step < self.warmup {
-            ("warm-up", step, self.warmup)
-        } else {
-            ("sampling", step - self.warmup, self.draws)
+        let (stage, done, total) = match left {
+            0 => ("sampling", n, self.draws),
+            _ => ("warm-up", self.warmup - left, self.warmup),
         };
         settings.progress.update(stage, done, Some(total), &message);
     }
@@ -246,7 +281,6 @@ fn answer(
         ..Noise::default()
     };
     let total = |f: fn(&Run) -> u64| runs.iter().map(f).sum::<u64>();
-    let most = |f: fn(&Run) -> f64| runs.iter().map(f).fold(0.0, f64::max);
     let (divergences, cut) = (total(|r| r.divergences), total(|r| r.cut));
     let mut diagnostics = chains::diagnose(&noise, None, target);
     diagnostics.divergences = Some(divergences);
@@ -256,14 +290,14 @@ fn answer(
             log_r: found.particles.evaluations,
             gradient: total(|r| r.gradients),
         },
-        timing: Timing {
-            warmup_s: most(|r| r.warmup_s),
-            train_s: 0.0,
-            sample_s: most(|r| r.sample_s),
-        },
         reliable: true,
         ..Outcome::default()
     };
+    if runs.iter().any(|r| r.untuned) {
+        outcome.distrust(
+            "time ran out in the warm-up: the draws come from chains that were still being tuned",
+        );
+    }
     let share = divergences as f64 / noise.n as f64;
     if share > MANY_DIVERGENCES {
         outcome.distrust(format!(
@@ -286,7 +320,33 @@ fn answer(
     Ok(outcome)
 }
 
-/// log r(z) − |z|²/2 and its gradient.
+/// Where trajectories run: noise, but for improper measures, which are walked on their lines.
+#[derive(Clone, Copy)]
+struct Lines<'a>(&'a [(usize, Stretch)]);
+
+impl Lines<'_> {
+    fn enter(self, z: &mut [f64]) {
+        self.0.iter().for_each(|&(j, s)| z[j] = s.place(z[j]));
+    }
+
+    fn leave(self, u: &mut [f64]) {
+        self.0.iter().for_each(|&(j, s)| u[j] = s.noise(u[j]).0);
+    }
+
+    /// From log r and its gradient at the noise of u, the log-density over u and its gradient, in place.
+    fn density(self, u: &[f64], z: &[f64], log_r: f64, gradient: &mut [f64]) -> f64 {
+        let mut log_density = log_r + log_prior(z);
+        gradient.iter_mut().zip(z).for_each(|(g, z)| *g -= z);
+        for &(j, s) in self.0 {
+            let (log_base, d) = s.log_base(u[j]);
+            log_density += log_base + 0.5 * z[j] * z[j];
+            gradient[j] = (gradient[j] + z[j]) * s.noise(u[j]).1 + d;
+        }
+        log_density
+    }
+}
+
+/// The log-density along trajectories, and its gradient.
 struct Density<'a> {
     target: &'a dyn Target,
     gradients: &'a AtomicU64,
@@ -319,14 +379,16 @@ impl CpuLogpFunc for Density<'_> {
         self.target.dim()
     }
 
-    fn logp(&mut self, z: &[f64], gradient: &mut [f64]) -> Result<f64, NoWeight> {
+    fn logp(&mut self, u: &[f64], gradient: &mut [f64]) -> Result<f64, NoWeight> {
+        let lines = Lines(&self.target.structure().stretched);
+        let mut z = u.to_vec();
+        lines.leave(&mut z);
         let mut log_r = [0.0];
-        self.target.log_r_gradient(z, &mut log_r, gradient);
+        self.target.log_r_gradient(&z, &mut log_r, gradient);
         self.gradients.fetch_add(1, Ordering::Relaxed);
-        gradient.iter_mut().zip(z).for_each(|(g, z)| *g -= z);
-        let finite = log_r[0].is_finite() && gradient.iter().all(|g| g.is_finite());
-        match finite {
-            true => Ok(log_r[0] + log_prior(z)),
+        let log_density = lines.density(u, &z, log_r[0], gradient);
+        match log_density.is_finite() && gradient.iter().all(|g| g.is_finite()) {
+            true => Ok(log_density),
             false => Err(NoWeight),
         }
     }

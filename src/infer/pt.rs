@@ -24,7 +24,8 @@ use super::chains::{self, Found, THIN, WARMUP, Walker};
 use super::elliptical::slice;
 use super::gaussian::{Gaussian, fill_normal, log_prior};
 use super::{Engine, Evaluations, InferError, LogZ, Noise, OptionSpec, Outcome, Settings, Timing};
-use crate::draws::mean_sd;
+use crate::compute::special::log_add_exp;
+use crate::draws::{log_sum_exp, mean_sd};
 use crate::lower::Target;
 
 /// Levels, where their number was not asked for.
@@ -72,7 +73,7 @@ impl Engine for Pt {
         chains::demand_noise(self.name(), target)?;
         chains::afford_draws(target, settings)?;
         let start = Instant::now();
-        let (walkers, found) = chains::starts(target, settings)?;
+        let (walkers, found) = chains::starts(target, chains::enough_particles(target), settings)?;
         let mut tower = Tower::new(target, walkers, &found, levels, settings);
         let seen = tower.warm_up(warmup, settings);
         let thin = thin
@@ -89,7 +90,7 @@ impl Engine for Pt {
             sample_s: start.elapsed().as_secs_f64() - warmup_s,
         };
         let mut outcome = Outcome {
-            log_z: Some(stones.log_z(&tower.betas)),
+            log_z: Some(stones.log_z(&tower.betas)).filter(|z| z.estimate.is_finite()),
             diagnostics: chains::diagnose(&noise, None, target),
             noise,
             evaluations: Evaluations {
@@ -101,6 +102,12 @@ impl Engine for Pt {
             interrupted: settings.budget.interrupted(),
             ..Outcome::default()
         };
+        if outcome.log_z.is_none() {
+            outcome.warnings.push(
+                "no draw of the prior met the evidence: log Z is not known; `--infer smc` gives it"
+                    .to_string(),
+            );
+        }
         tower.judge(&mut outcome);
         chains::judge(&mut outcome, settings, "try a larger -O thin");
         chains::compare(&mut outcome, &found);
@@ -301,7 +308,7 @@ impl<'a> Tower<'a> {
     }
 
     fn report(&self, stage: &str, done: usize, total: usize, settings: &Settings) {
-        let (levels, worst) = (self.betas.len(), self.least_exchange());
+        let (levels, worst) = (self.betas.len(), self.least_exchange(0));
         let message = format!("{levels} levels, exchange at least {worst:.2}");
         settings.progress.update(stage, done, Some(total), &message);
     }
@@ -329,9 +336,10 @@ impl<'a> Tower<'a> {
         self.refused.fill((0.0, 0.0));
     }
 
-    fn least_exchange(&self) -> f64 {
+    /// The smallest share of exchanges taken, of pairs from the given one upwards.
+    fn least_exchange(&self, first: usize) -> f64 {
         let taken = |(sum, n): &(f64, f64)| if *n > 0.0 { 1.0 - sum / n } else { 1.0 };
-        self.refused.iter().map(taken).fold(1.0, f64::min)
+        self.refused[first..].iter().map(taken).fold(1.0, f64::min)
     }
 
     /// Draws `[chains, n, dim]`, one every `thin` steps.
@@ -373,7 +381,9 @@ impl<'a> Tower<'a> {
     }
 
     fn judge(&self, outcome: &mut Outcome) {
-        let least = self.least_exchange();
+        // Few prior draws meet hard constraints; the levels above share them, and what they find.
+        let first = usize::from(self.target.structure().hard_constraints);
+        let least = self.least_exchange(first);
         if least < RARELY {
             outcome.distrust(format!(
                 "neighbouring temperatures exchange in only {:.1} % of attempts, so that modes stay apart; try a larger -O levels",
@@ -418,7 +428,7 @@ impl Stones {
     fn add(&mut self, batch: usize, k: usize, log_r: f64, betas: &[f64]) {
         let s = &mut self.sums[batch * self.levels + k];
         if k + 1 < self.levels {
-            s.0 = crate::compute::special::log_add_exp(s.0, (betas[k + 1] - betas[k]) * log_r);
+            s.0 = log_add_exp(s.0, (betas[k + 1] - betas[k]) * log_r);
         }
         s.1 += log_r;
         s.2 += 1.0;
@@ -431,14 +441,14 @@ impl Stones {
             .chunks_exact(self.levels)
             .filter(|b| b[0].2 > 0.0)
             .collect();
-        let of = |chosen: &[&[(f64, f64, f64)]], k: usize| {
-            let terms: Vec<f64> = chosen.iter().map(|b| b[k].0).collect();
-            let n: f64 = chosen.iter().map(|b| b[k].2).sum();
-            crate::draws::log_sum_exp(&terms) - n.ln()
-        };
-        let estimate = |chosen: &[&[(f64, f64, f64)]]| -> f64 {
-            (0..self.levels - 1).map(|k| of(chosen, k)).sum()
-        };
+        // log of the mean of r^(difference of β) at each level below the last.
+        let stones: Vec<f64> = (0..self.levels - 1)
+            .map(|k| {
+                let terms: Vec<f64> = batches.iter().map(|b| b[k].0).collect();
+                let n: f64 = batches.iter().map(|b| b[k].2).sum();
+                log_sum_exp(&terms) - n.ln()
+            })
+            .collect();
         let mean = |k: usize| {
             let (sum, n) = batches
                 .iter()
@@ -451,12 +461,19 @@ impl Stones {
                 .sum();
             sum.is_finite().then_some(sum)
         };
-        let each: Vec<f64> = batches.iter().map(|b| estimate(&[b])).collect();
+        // To first order, what each batch alone would add: a batch without a weight at some level still counts.
+        let deviation = |b: &&[(f64, f64, f64)]| -> f64 {
+            let each = stones.iter().zip(b.iter());
+            each.map(|(m, (sum, _, n))| (sum - n.ln() - m).exp() - 1.0)
+                .sum()
+        };
+        let each: Vec<f64> = batches.iter().map(deviation).collect();
         let (_, sd) = mean_sd(&each, None);
-        let total = estimate(&batches);
+        let total = stones.iter().sum::<f64>();
         LogZ {
             estimate: total,
             se: sd / (each.len() as f64).sqrt(),
+            // Bounds in expectation: their noise does not put the estimate outside.
             elbo: integral(0).map(|x| x.min(total)),
             eubo: integral(1).map(|x| x.max(total)),
         }
@@ -488,7 +505,8 @@ mod tests {
             assert!(out.reliable, "{}: {:?}", case.name, out.warnings);
             check_moments(&case, &out.noise.z, out.diagnostics.ess_bulk_min.unwrap());
             let z = out.log_z.unwrap();
-            assert!(z.se < 0.2, "{}: {z:?}", case.name);
+            // Of the ring, one prior draw in 700 meets the constraints.
+            assert!(z.se < 0.3, "{}: {z:?}", case.name);
             // 5 standard errors of a mean of 20 batches, whose own error is a fifth.
             assert!(
                 (z.estimate - case.log_z).abs() < 6.0 * z.se + 0.01,

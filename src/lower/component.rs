@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::prelude::*;
 
+use super::Stretch;
 use super::adjoint::Workspace;
 use super::discrete::{self, DiscreteLaw};
 use super::gradient::Sweep;
@@ -16,6 +17,7 @@ use super::tape::{Block, Tape};
 use super::target::{DiscreteSite, Structure, Target};
 use super::{fill, margin};
 use crate::base::Span;
+use crate::ir::Op;
 use crate::trace::{NodeId, NoiseGraph, TermKind, TraceError};
 
 /// How a term enters the sum: its kind, and its outputs on the tape.
@@ -149,6 +151,7 @@ impl Component {
                 discrete,
                 smooth: jumps.is_empty(),
                 jumps,
+                stretched: stretched(graph, &columns),
                 hard_constraints: hard,
             },
             sweep: Sweep::new(&noise, &terms),
@@ -439,6 +442,21 @@ impl Component {
     fn reached(&self, tape: &Tape, block: &Block, s: &SiteElement, lane: usize) -> bool {
         s.mask.is_none_or(|m| tape.value(block, m, 0, lane) == 1.0)
     }
+}
+
+/// The columns that hold the noise of improper measures.
+fn stretched(graph: &NoiseGraph, columns: &HashMap<usize, usize>) -> Vec<(usize, Stretch)> {
+    let mut found = Vec::new();
+    for (z, stretch) in graph.ids().filter_map(|id| Stretch::of(graph, id)) {
+        let node = graph.node(z);
+        if let Op::Noise { first } = node.op {
+            let own = (first..first + node.shape.len()).filter_map(|c| columns.get(&c));
+            found.extend(own.map(|&c| (c, stretch)));
+        }
+    }
+    found.sort_by_key(|(c, _)| *c);
+    found.dedup_by_key(|(c, _)| *c);
+    found
 }
 
 impl Target for Component {

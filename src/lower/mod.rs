@@ -10,6 +10,7 @@ mod overflow;
 mod pushforward;
 mod smooth;
 mod split;
+mod stretch;
 mod tape;
 mod target;
 
@@ -17,6 +18,7 @@ pub use component::Component;
 pub use overflow::Overflow;
 pub use pushforward::Pushforward;
 pub use split::split;
+pub use stretch::Stretch;
 pub use target::{DiscreteSite, Jump, Structure, Target};
 
 use std::sync::Arc;

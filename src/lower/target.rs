@@ -1,5 +1,6 @@
 //! What an engine sees of a program: a dimension, log r for a batch of noise, and the structure the compiler knows.
 
+use super::Stretch;
 use crate::base::Span;
 
 /// A discrete sample site among the noise coordinates.
@@ -33,6 +34,8 @@ pub struct Structure {
     pub smooth: bool,
     /// What keeps it from being smooth, in the program's order.
     pub jumps: Vec<Jump>,
+    /// Coordinates that are the noise of an improper measure.
+    pub stretched: Vec<(usize, Stretch)>,
     /// Whether some execution can have weight 0 by a `condition` or a bounded support.
     pub hard_constraints: bool,
 }

@@ -7,6 +7,7 @@ use std::time::Instant;
 use rand_distr::{Distribution, StandardNormal};
 
 use super::answer::equally_weighted;
+use super::failure::MOST_JUMPS;
 use super::parts::{Nothing, combine, equal_weights};
 use super::program::exit_kind;
 use super::{
@@ -144,6 +145,26 @@ impl Bound {
         total
     }
 
+    /// Gradients of log r at `n` executions of the prior, evaluated `batch` at a time, component after component: for
+    /// benchmarks.
+    ///
+    /// # Shapes
+    /// `[n, dim]` for each component.
+    pub fn prior_gradients(&self, n: usize, seed: u64, batch: usize) -> Vec<f64> {
+        let mut all = Vec::new();
+        for (i, component) in self.lowered.components.iter().enumerate() {
+            let (dim, seed) = (component.dim(), Seed(seed).child("component", i as u64));
+            let z = standard_normals(seed, "prior", n * dim);
+            for rows in z.chunks((batch.max(1) * dim).max(1)) {
+                let mut log_r = vec![0.0; rows.len() / dim.max(1)];
+                let mut gradient = vec![0.0; rows.len()];
+                component.log_r_gradient(rows, &mut log_r, &mut gradient);
+                all.extend(gradient);
+            }
+        }
+        all
+    }
+
     /// Milliseconds of one training iteration of the diffusion engine on the program's first component, averaged over
     /// `iterations`: a measurement for benchmarks.
     ///
@@ -176,6 +197,14 @@ impl Bound {
                 })
                 .collect(),
             hard_constraints: Some(structures().any(|s| s.hard_constraints)),
+            jumps: structures()
+                .flat_map(|s| &s.jumps)
+                .take(MOST_JUMPS)
+                .map(|j| {
+                    let (line, column) = self.model.sources.line_col(j.span);
+                    format!("line {line}:{column}: {}", j.why)
+                })
+                .collect(),
             outputs: outputs
                 .into_iter()
                 .map(|(name, ty)| OutputFacts { name, ty })

@@ -50,6 +50,8 @@ pub struct Description {
     pub discrete: Vec<DiscreteFacts>,
     /// Whether an execution can have weight 0, once data is bound.
     pub hard_constraints: Option<bool>,
+    /// What keeps the log-weight from being smooth, with places, once data is bound.
+    pub jumps: Vec<String>,
     /// What `auto` would choose, and why, once data is bound.
     pub auto: Option<(String, String)>,
     /// Warnings, with places.
@@ -125,6 +127,7 @@ impl Description {
             "not smooth: engines that need gradients cannot be used"
         };
         lines.push(smooth.to_string());
+        lines.extend(self.jumps.iter().map(|j| format!("  {j}")));
         if self.hard_constraints == Some(true) {
             lines.push("some executions may have weight 0".to_string());
         }

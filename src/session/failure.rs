@@ -6,7 +6,7 @@ use crate::lower::Jump;
 use crate::store::StoreError;
 
 /// Places that are marked where a program is not smooth: the first few say it.
-const MOST_JUMPS: usize = 4;
+pub(super) const MOST_JUMPS: usize = 4;
 
 /// What kind of failure: decides the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

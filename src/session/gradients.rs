@@ -378,6 +378,53 @@ fn vectors_of_observations_share_what_is_broadcast() {
     check(texts.map(|t| format!("{head}{t}")), 1e-6);
 }
 
+/// A random expression over a, b and x, of any shape that broadcasts with x.
+fn random_expression(depth: usize, pick: &mut impl FnMut(usize) -> usize) -> String {
+    if depth == 0 {
+        return ["a", "b", "x", "0.7", "[0.5, 1.5, -1.0]"][pick(5)].to_string();
+    }
+    let one = random_expression(depth - 1, pick);
+    match pick(16) {
+        0 => format!("exp(0.3 * tanh({one}))"),
+        1 => format!("log(1 + ({one}) ^ 2)"),
+        2 => format!("sin({one})"),
+        3 => format!("inv_logit({one})"),
+        4 => format!("softplus({one})"),
+        5 => format!("sqrt(1 + ({one}) ^ 2)"),
+        6 => format!("log_Phi(tanh({one}))"),
+        7 => format!("cumsum(x * ({one}))"),
+        8 => format!("log_softmax(x + ({one}))"),
+        9 => format!("(m @ (x * 0 + ({one})))"),
+        10 => format!("sum(x * ({one}))"),
+        _ => {
+            let two = random_expression(depth - 1, pick);
+            match pick(5) {
+                0 => format!("({one}) * tanh({two})"),
+                1 => format!("({one}) / (2 + ({two}) ^ 2)"),
+                2 => format!("max({one}, {two})"),
+                3 => format!("where_(({one}) < ({two}), {two}, sin({one}))"),
+                _ => format!("({one}) - ({two})"),
+            }
+        }
+    }
+}
+
+#[test]
+fn random_programs() {
+    let mut state = 1u64;
+    let mut pick = |n: usize| {
+        state = state
+            .wrapping_mul(6364136223846793005)
+            .wrapping_add(1442695040888963407);
+        (state >> 33) as usize % n
+    };
+    let each = (0..60).map(|_| {
+        let (mean, weight) = (random_expression(4, &mut pick), random_expression(3, &mut pick));
+        format!("{SCALARS}{ARRAYS}observe [0.2, -0.3, 1.0] ~ Normal({mean}, exp(0.2 * a))\nfactor sum(tanh(x + {weight}))\n")
+    });
+    check(each, 1e-5);
+}
+
 #[test]
 fn every_example() {
     let examples = folders(concat!(env!("CARGO_MANIFEST_DIR"), "/examples"));
