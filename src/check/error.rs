@@ -1,7 +1,7 @@
 //! What resolution can find wrong with a program. Type errors are in `mismatch`.
 
 use super::names::Hint;
-use crate::base::{Report, Span};
+use crate::base::{Report, Span, nearest};
 
 /// A name, declaration or statement that cannot stand as it does.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -320,7 +320,7 @@ impl CheckError {
                 name,
                 params,
                 ..
-            } => match super::names::nearest(name, params.iter().map(String::as_str)) {
+            } => match nearest(name, params.iter().map(String::as_str)) {
                 Some(near) => format!(
                     "did you mean `{near}`? It is {}",
                     order(callee, params, false)

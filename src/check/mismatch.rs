@@ -1,7 +1,7 @@
 //! What inference can find wrong with a program: types and shapes that do not agree.
 
 use super::types::Ty;
-use crate::base::{Report, Span};
+use crate::base::{Report, Span, nearest};
 
 /// A value in the text: where it stands, what it is, and where its name comes from.
 #[derive(Clone, Debug)]
@@ -382,7 +382,7 @@ fn field_help(seen: &Seen, field: &str) -> Option<String> {
     match &seen.ty {
         Ty::Record(fields) => {
             let names = || fields.iter().map(|(n, _)| n.as_str());
-            Some(match super::names::nearest(field, names()) {
+            Some(match nearest(field, names()) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!(
                     "it has {}",

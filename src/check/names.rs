@@ -57,54 +57,6 @@ impl Hint {
     }
 }
 
-/// The candidate nearest to `name`, if one is near enough to have been meant. Of equally near ones, the first.
-pub(super) fn nearest<'a>(
-    name: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
-    let written: Vec<char> = name.chars().collect();
-    let budget = match written.len() {
-        0 | 1 => 0,
-        2..=3 => 1,
-        4..=7 => 2,
-        _ => 3,
-    };
-    let mut best: Option<(usize, &'a str)> = None;
-    for candidate in candidates {
-        let distance = distance_of(name, &written, candidate);
-        if distance <= budget && best.is_none_or(|(d, _)| distance < d) {
-            best = Some((distance, candidate));
-        }
-    }
-    best.map(|(_, c)| c)
-}
-
-fn distance_of(name: &str, written: &[char], candidate: &str) -> usize {
-    let bare = |s: &str| s.replace('_', "").to_lowercase();
-    if bare(name) == bare(candidate) {
-        return 0;
-    }
-    distance(written, &candidate.chars().collect::<Vec<_>>())
-}
-
-/// Insertions, deletions, substitutions and swaps of neighbours that turn `a` into `b` (optimal string alignment).
-fn distance(a: &[char], b: &[char]) -> usize {
-    let mut rows: [Vec<usize>; 3] = [vec![], (0..=b.len()).collect(), vec![0; b.len() + 1]];
-    for i in 1..=a.len() {
-        rows[2] = vec![i; b.len() + 1];
-        for j in 1..=b.len() {
-            let substitute = rows[1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
-            let mut least = substitute.min(rows[1][j] + 1).min(rows[2][j - 1] + 1);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                least = least.min(rows[0][j - 2] + 1);
-            }
-            rows[2][j] = least;
-        }
-        rows.rotate_left(1);
-    }
-    rows[1][b.len()]
-}
-
 /// What users of Stan, NumPy, Julia or R write, and how it is written here. Functions are only meant where one is
 /// called: an undeclared `beta` or `N` that is read is a parameter or a size.
 pub(super) fn foreign(name: &str, called: bool) -> Option<&'static str> {
@@ -238,18 +190,3 @@ const FOREIGN: &[(&str, &str)] = &[
     ("ode_rk45", "`ode_dopri`"),
     ("integrate_ode_rk45", "`ode_dopri`"),
 ];
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn swaps_count_once_and_case_not_at_all() {
-        assert_eq!(nearest("tua", ["mu", "tau"]), Some("tau"));
-        assert_eq!(nearest("simga", ["sigma"]), Some("sigma"));
-        assert_eq!(nearest("normal", ["Formal", "Normal"]), Some("Normal"));
-        assert_eq!(nearest("half_cauchy", ["HalfCauchy"]), Some("HalfCauchy"));
-        assert_eq!(nearest("xyz", ["alpha", "b"]), None);
-        assert_eq!(nearest("a", ["b"]), None);
-    }
-}

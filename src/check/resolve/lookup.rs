@@ -2,11 +2,11 @@
 
 use super::super::error::CheckError;
 use super::super::lint::Lint;
-use super::super::names::{Hint, foreign, nearest};
+use super::super::names::{Hint, foreign};
 use super::super::scope::{Binding, Role, Slot, What, hoisted};
 use super::super::signature;
 use super::Resolver;
-use crate::base::Span;
+use crate::base::{Span, nearest};
 use crate::ir::{Builtin, Expr, ExprKind, FnId, Pattern, Place, Stmt, StmtKind};
 use crate::syntax::ast::{self, Ident};
 

@@ -4,11 +4,11 @@ use std::collections::{HashMap, HashSet};
 
 use super::super::UseRequest;
 use super::super::error::CheckError;
-use super::super::names::{Hint, nearest};
+use super::super::names::Hint;
 use super::super::scope::{Binding, Context, Frame, Role, What};
 use super::Resolver;
 use super::lookup::Found;
-use crate::base::{FileId, Span};
+use crate::base::{FileId, Span, nearest};
 use crate::ir::Stmt;
 use crate::syntax::{self, ast};
 
