@@ -136,7 +136,9 @@ impl Resolver<'_> {
 
     fn unknown_module(&mut self, module: &str, span: Span) {
         let near = nearest(module, self.file.modules.keys().map(String::as_str));
-        let hint = near.map_or(Hint::UseModule(module.into()), |n| Hint::Nearest(n.into()));
+        let hint = near.map_or(Hint::UseModule(module.into()), |n| {
+            Hint::Nearest(n.into(), None)
+        });
         self.errors.push(CheckError::UnknownName {
             name: module.into(),
             span,
