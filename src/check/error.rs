@@ -435,16 +435,15 @@ fn order(callee: &str, params: &[String], rest: bool) -> String {
 }
 
 fn count(params: &[String], rest: bool) -> String {
-    let optional = params
-        .iter()
-        .filter(|p| p.contains(" = ") || p.ends_with('?'))
-        .count();
-    let required = params.len() - optional;
+    // Options are given by name only.
+    let options = params.iter().filter(|p| p.contains(" = ")).count();
+    let optional = params.iter().filter(|p| p.ends_with('?')).count();
+    let required = params.len() - options - optional;
     match (required, optional, rest) {
         (_, _, true) => format!("at least {}", plural(required)),
         (0, 0, _) => "no argument".into(),
         (_, 0, _) => plural(required),
-        _ => format!("{required} to {}", plural(params.len())),
+        _ => format!("{required} to {}", plural(required + optional)),
     }
 }
 

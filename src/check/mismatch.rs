@@ -266,6 +266,10 @@ impl Mismatch {
                 Ty::Int if place.starts_with("`for`") || place.starts_with("a comprehension") => {
                     format!("count up to it: `0..{}`", seen.text)
                 }
+                Ty::Fn(_) if place == "`map`" => "its arguments are `map(xs, f)`".into(),
+                Ty::Fn(_) if matches!(place.as_str(), "`fold`" | "`scan`") => {
+                    format!("its arguments are `{}(xs, init, f)`", place.trim_matches('`'))
+                }
                 Ty::Int | Ty::Real | Ty::Bool if place.contains("concat") => format!("write `[{}]`", seen.text),
                 Ty::Tuple(_) => "a tuple's parts are `t.0`, `t.1`; an array is written `[a, b]`".into(),
                 Ty::Record(_) => "a record's parts are `r.name`".into(),
@@ -307,7 +311,10 @@ impl Mismatch {
                 "{} hides the built-in of that name: rename it",
                 seen.named()
             ),
-            NotFunction { .. } => "a product is written with `*`, an element with `[i]`".into(),
+            NotFunction { seen, .. } => match &seen.ty {
+                Ty::Dist { .. } => format!("draw from it: `sample {}`", seen.text),
+                _ => "a product is written with `*`, an element with `[i]`".into(),
+            },
             NotDistribution { seen, .. } => match &seen.ty {
                 Ty::Fn(_) => format!("call it: `{}(…)`", seen.text),
                 Ty::Str | Ty::Bool | Ty::Tuple(_) | Ty::Record(_) | Ty::Unit => "a distribution is written by its name and arguments: `Normal(0, 1)`".into(),

@@ -76,7 +76,7 @@ pub fn check(
     reports.extend(infer::infer(model, &resolved.globals, &resolved.locals));
     if !reports.is_empty() {
         let mut reports = in_order(reports);
-        reports.truncate(MAX_ERRORS);
+        reports.truncate(MAX_TOLD);
         return Err(reports);
     }
     let mut lints = resolved.lints;
@@ -87,15 +87,16 @@ pub fn check(
         locals: &resolved.locals,
     }));
     let own = lints.iter().filter(|l| l.file() == program.file);
-    let warnings = own.map(Lint::report).collect();
+    let mut warnings = in_order(own.map(Lint::report).collect());
+    warnings.truncate(MAX_TOLD);
     Ok(Checked {
         model: resolved.model,
-        warnings: in_order(warnings),
+        warnings,
     })
 }
 
 /// Nobody reads more.
-const MAX_ERRORS: usize = 100;
+const MAX_TOLD: usize = 100;
 
 /// In the order of the text, each place and code once.
 fn in_order(mut reports: Vec<Report>) -> Vec<Report> {

@@ -100,7 +100,7 @@ impl Hint {
             Hint::NoFilter => {
                 "a comprehension has no filter; choose by index, `xs[idx]`, or by `if … else …` in its elements"
             }
-            Hint::Comma => "put a comma before it",
+            Hint::Comma => "perhaps a comma is missing before it",
             Hint::NewLine => "a statement ends at the end of its line, or at a `;`",
             Hint::Product => "a product is written with `*`",
             Hint::StanBlock => {
