@@ -15,7 +15,11 @@ pub(super) fn unused(scene: &Scene, effects: &Effects) -> Vec<Lint> {
     let read = Read::of(scene);
     let returns = has_return(&scene.model.body);
     let reached = returns.then(|| reached(scene, effects));
-    let unread = scene.usage.iter().filter(|d| !says_so(&d.name));
+    let library = is_library(scene);
+    let unread = scene
+        .usage
+        .iter()
+        .filter(|d| !says_so(&d.name) && !(library && d.owner.is_none()));
     unread
         .filter_map(|declared| match declared.role {
             Role::Site => site(declared, &read, reached.as_ref()),
@@ -26,6 +30,12 @@ pub(super) fn unused(scene: &Scene, effects: &Effects) -> Vec<Lint> {
             Role::Size | Role::Loop | Role::Index => None,
         })
         .collect()
+}
+
+/// A file of nothing but functions, distributions and constants: others read them.
+fn is_library(scene: &Scene) -> bool {
+    let mut stmts = scene.model.body.stmts.iter();
+    stmts.all(|s| matches!(s.kind, StmtKind::Let { .. }))
 }
 
 /// A name that says by itself that nothing reads it.

@@ -70,6 +70,11 @@ fn names_that_nothing_reads() {
 #[test]
 fn names_that_something_reads() {
     check(&[
+        // A library: others read what it declares.
+        (
+            "fn f(x) { x }\nlet k = 2\ndistribution D() { sample { 1 } }",
+            &[],
+        ),
         (
             "let _a = 1\nlet (_, _b) = (1, 2)\nsample x ~ Normal(0, 1)",
             &[],
