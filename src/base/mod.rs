@@ -5,9 +5,11 @@ mod report;
 mod seed;
 mod shape;
 mod span;
+mod spelling;
 
 pub use data::{Data, Entry, Origin, Values};
 pub use report::{Label, Report, Severity};
 pub use seed::{Seed, Stream};
 pub use shape::Shape;
 pub use span::{FileId, Source, SourceMap, Span};
+pub use spelling::{nearest, slips};

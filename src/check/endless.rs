@@ -3,36 +3,70 @@
 //! All functions are suspected at first; one that has a way past such calls is cleared, until no more are
 //! (a greatest fixed point). What depends on a value counts as a way past.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::error::CheckError;
+use super::visit;
 use crate::base::Span;
 use crate::ir::{BinaryOp, Block, Expr, ExprKind, FnId, IndexArg, Model, Stmt, StmtKind};
 
+/// Nobody reads more.
+const MAX_ERRORS: usize = 100;
+
 /// One error for each function that calls itself without end.
 pub(super) fn endless(model: &Model) -> Vec<CheckError> {
-    let mut suspects: HashSet<FnId> = (0..model.functions.len()).collect();
-    loop {
-        let kept: HashSet<FnId> = suspects
-            .iter()
-            .copied()
-            .filter(|&id| Walk::of(model, id, &suspects).0 == Flow::Hits)
-            .collect();
-        if kept.len() == suspects.len() {
-            break;
-        }
-        suspects = kept;
+    let suspects = suspects(model);
+    if suspects.is_empty() {
+        return Vec::new();
     }
-    let mut found: Vec<FnId> = suspects
-        .iter()
-        .copied()
-        .filter(|&id| reaches_itself(model, id, &suspects))
-        .collect();
+    let mut calls: HashMap<FnId, Vec<FnId>> = HashMap::new();
+    for &id in &suspects {
+        let called = Walk::of(model, id, &suspects).1;
+        calls.insert(id, called.into_iter().map(|(callee, _)| callee).collect());
+    }
+    let mut found: Vec<FnId> = suspects.iter().copied().collect();
     found.sort_unstable();
+    let mut budget = MAX_VISITS;
+    found.retain(|&id| reaches_itself(id, &calls, &mut budget));
+    found.truncate(MAX_ERRORS);
     found
         .into_iter()
         .filter_map(|id| error(model, id, &suspects))
         .collect()
+}
+
+/// Functions all of whose ways call one of them.
+fn suspects(model: &Model) -> HashSet<FnId> {
+    let named_by = named_by(model);
+    let mut suspects: HashSet<FnId> = (0..model.functions.len()).collect();
+    let mut open: Vec<FnId> = (0..model.functions.len()).collect();
+    while !open.is_empty() {
+        open.retain(|id| Walk::of(model, *id, &suspects).0 != Flow::Hits);
+        for id in &open {
+            suspects.remove(id);
+        }
+        // Only those that name a function which has been cleared can be cleared by it.
+        let next: HashSet<FnId> = open.iter().flat_map(|id| &named_by[*id]).copied().collect();
+        open = next
+            .into_iter()
+            .filter(|id| suspects.contains(id))
+            .collect();
+        open.sort_unstable();
+    }
+    suspects
+}
+
+/// For each function, those whose bodies name it.
+fn named_by(model: &Model) -> Vec<Vec<FnId>> {
+    let mut named_by: Vec<Vec<FnId>> = vec![Vec::new(); model.functions.len()];
+    for (id, function) in model.functions.iter().enumerate() {
+        visit::block(&function.body, &mut |e| {
+            if let ExprKind::Closure(other) = e.kind {
+                named_by[other].push(id);
+            }
+        });
+    }
+    named_by
 }
 
 fn error(model: &Model, id: FnId, suspects: &HashSet<FnId>) -> Option<CheckError> {
@@ -46,16 +80,23 @@ fn error(model: &Model, id: FnId, suspects: &HashSet<FnId>) -> Option<CheckError
     })
 }
 
-fn reaches_itself(model: &Model, id: FnId, suspects: &HashSet<FnId>) -> bool {
+/// How many calls are followed to find circles; a program with more endless functions is told about some of them.
+const MAX_VISITS: usize = 1_000_000;
+
+fn reaches_itself(id: FnId, calls: &HashMap<FnId, Vec<FnId>>, budget: &mut usize) -> bool {
     let mut seen: HashSet<FnId> = HashSet::new();
     let mut open = vec![id];
     while let Some(next) = open.pop() {
-        for (callee, _) in Walk::of(model, next, suspects).1 {
-            if callee == id {
+        for callee in calls.get(&next).into_iter().flatten() {
+            let Some(left) = budget.checked_sub(1) else {
+                return false;
+            };
+            *budget = left;
+            if *callee == id {
                 return true;
             }
-            if seen.insert(callee) {
-                open.push(callee);
+            if seen.insert(*callee) {
+                open.push(*callee);
             }
         }
     }

@@ -1,7 +1,8 @@
 //! What resolution can find wrong with a program. Type errors are in `mismatch`.
 
 use super::names::Hint;
-use crate::base::{Report, Span};
+use super::synonyms;
+use crate::base::{Report, Span, nearest};
 
 /// A name, declaration or statement that cannot stand as it does.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -58,6 +59,13 @@ pub(super) enum CheckError {
         name: String,
         span: Span,
         hint: Hint,
+    },
+    #[error("unknown name `{name}`: it is declared as `{declared}`")]
+    MisspeltDeclaration {
+        name: String,
+        declared: String,
+        span: Span,
+        uses: Vec<Span>,
     },
     #[error("`{keyword}` outside of a loop")]
     OutsideLoop { keyword: &'static str, span: Span },
@@ -162,7 +170,9 @@ impl CheckError {
 
     fn code(&self) -> &'static str {
         match self {
-            UnknownName { .. } | AssignUnknown { .. } => "odp::check::unknown_name",
+            UnknownName { .. } | AssignUnknown { .. } | MisspeltDeclaration { .. } => {
+                "odp::check::unknown_name"
+            }
             UnknownMember { .. } => "odp::check::unknown_member",
             Ambiguous { .. } => "odp::check::ambiguous_name",
             Duplicate { .. } => "odp::check::duplicate_name",
@@ -201,6 +211,13 @@ impl CheckError {
                 hint.label(report)
             }
             AssignUnknown { span, hint, .. } => hint.label(report.label(*span, "not known here")),
+            MisspeltDeclaration {
+                name, span, uses, ..
+            } => uses
+                .iter()
+                .fold(report.label(*span, "nothing reads this name"), |r, &s| {
+                    r.label(s, format!("`{name}` is used here"))
+                }),
             UnknownMember { span, .. } => report.label(*span, "not among its names"),
             Ambiguous { span, from, .. } => from
                 .iter()
@@ -286,9 +303,13 @@ impl CheckError {
     fn help(&self, report: Report) -> Report {
         let text = match self {
             UnknownName { hint, .. } => return report.maybe_help(hint.help()),
-            AssignUnknown { name, hint, .. } => hint
-                .help()
-                .unwrap_or_else(|| format!("declare it with `var {name} = …` above")),
+            MisspeltDeclaration { name, .. } => format!("call it `{name}` where it is declared"),
+            AssignUnknown { name, hint, .. } => match hint {
+                Hint::Undeclared(_) | Hint::Nothing => {
+                    format!("declare it with `var {name} = …` above")
+                }
+                hint => hint.help().unwrap_or_default(),
+            },
             UnknownMember {
                 nearest: Some(near),
                 ..
@@ -308,24 +329,35 @@ impl CheckError {
                 "return the new value and assign it outside, or collect it with `fold`".into()
             }
             Misplaced { help, .. } => (*help).into(),
+            MissingArgument { callee, .. } | ArgumentCount { callee, .. } if callee == "range" => {
+                "write `range(a, b)`, or `0..n`: from 0 up to but without `n`".into()
+            }
             ArgumentCount {
                 callee,
                 params,
                 rest,
                 ..
-            } => order(callee, params, *rest),
-            MissingArgument { callee, params, .. } => order(callee, params, false),
+            } => format!("its arguments are {}", order(callee, params, *rest)),
+            MissingArgument { callee, params, .. } => {
+                format!("its arguments are {}", order(callee, params, false))
+            }
             UnknownArgument {
                 callee,
                 name,
                 params,
                 ..
-            } => match super::names::nearest(name, params.iter().map(String::as_str)) {
-                Some(near) => format!(
+            } => match (
+                synonyms::meant(callee, name),
+                nearest(name, params.iter().map(|p| bare_param(p))),
+            ) {
+                (Some(meant), _) => {
+                    format!("here this is {meant}: {}", order(callee, params, false))
+                }
+                (None, Some(near)) => format!(
                     "did you mean `{near}`? It is {}",
                     order(callee, params, false)
                 ),
-                None => order(callee, params, false),
+                (None, None) => format!("its arguments are {}", order(callee, params, false)),
             },
             PositionalAfterNamed { .. } => "put the arguments without names first".into(),
             KeywordOfValue { .. } => "give the arguments in order, without names".into(),
@@ -358,10 +390,26 @@ impl CheckError {
                 "add a case that returns without the call, such as `if n == 0 { … } else { … }`"
                     .into()
             }
-            UnknownMember { .. } | OutsideLoop { .. } | RepeatedArgument { .. } => return report,
+            OutsideLoop { keyword, .. } => match *keyword {
+                "break" => {
+                    "`break` leaves a `for` or a `while`; a function is left by `return`".into()
+                }
+                _ => "`continue` goes on with the next round of a `for` or a `while`".into(),
+            },
+            RepeatedArgument { name, .. } => {
+                format!(
+                    "remove one of the two; the first may be `{name}` by its place in the order"
+                )
+            }
+            UnknownMember { module, .. } => format!("look into `{module}` for what it declares"),
         };
         report.help(text)
     }
+}
+
+/// A parameter without the marks of a default or an option.
+fn bare_param(shown: &str) -> &str {
+    shown.trim_end_matches('?').trim_end_matches(" = …")
 }
 
 fn maybe(report: Report, span: Option<Span>, text: &str) -> Report {
@@ -387,16 +435,15 @@ fn order(callee: &str, params: &[String], rest: bool) -> String {
 }
 
 fn count(params: &[String], rest: bool) -> String {
-    let optional = params
-        .iter()
-        .filter(|p| p.contains(" = ") || p.ends_with('?'))
-        .count();
-    let required = params.len() - optional;
+    // Options are given by name only.
+    let options = params.iter().filter(|p| p.contains(" = ")).count();
+    let optional = params.iter().filter(|p| p.ends_with('?')).count();
+    let required = params.len() - options - optional;
     match (required, optional, rest) {
         (_, _, true) => format!("at least {}", plural(required)),
         (0, 0, _) => "no argument".into(),
         (_, 0, _) => plural(required),
-        _ => format!("{required} to {}", plural(params.len())),
+        _ => format!("{required} to {}", plural(required + optional)),
     }
 }
 

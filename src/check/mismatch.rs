@@ -1,7 +1,9 @@
 //! What inference can find wrong with a program: types and shapes that do not agree.
 
+use super::signature;
 use super::types::Ty;
-use crate::base::{Report, Span};
+use crate::base::{Report, Span, nearest};
+use crate::ir::{Builtin, Extent};
 
 /// A value in the text: where it stands, what it is, and where its name comes from.
 #[derive(Clone, Debug)]
@@ -259,22 +261,24 @@ impl Mismatch {
         Some(match self {
             NotNumeric { seen, .. } => return numeric_help(seen),
             NotBool { seen, place } => return bool_help(seen, place),
-            NotInt { seen, .. } => match seen.ty.parts().0 {
-                Ty::Real | Ty::Bool => format!("convert it: `int({})`", seen.text),
-                _ => return None,
-            },
+            NotInt { seen, place } => return int_help(seen, place),
             NotArray { seen, place } => match &seen.ty {
                 Ty::Int if place.starts_with("`for`") || place.starts_with("a comprehension") => {
                     format!("count up to it: `0..{}`", seen.text)
                 }
+                Ty::Fn(_) if place == "`map`" => "its arguments are `map(xs, f)`".into(),
+                Ty::Fn(_) if matches!(place.as_str(), "`fold`" | "`scan`") => {
+                    format!("its arguments are `{}(xs, init, f)`", place.trim_matches('`'))
+                }
                 Ty::Int | Ty::Real | Ty::Bool if place.contains("concat") => format!("write `[{}]`", seen.text),
                 Ty::Tuple(_) => "a tuple's parts are `t.0`, `t.1`; an array is written `[a, b]`".into(),
                 Ty::Record(_) => "a record's parts are `r.name`".into(),
-                _ => return None,
+                Ty::Dist { .. } => format!("draw from it: `sample iid({}, n)`", seen.text),
+                _ => "an array is written `[a, b]`, or `[e for i in 0..n]`".into(),
             },
             NotScalar { seen, .. } => match seen.ty.parts().0 {
                 Ty::Bool => format!("say what of the array is meant: `any({0})` or `all({0})`", seen.text),
-                _ => return None,
+                _ => format!("take one of its elements: `{}[i]`", seen.text),
             },
             Incomparable { a, b } => return compare_help(a, b),
             Shapes { place, .. } => shapes_help(place),
@@ -284,7 +288,20 @@ impl Mismatch {
             },
             Ragged { .. } => "arrays are rectangular; keep lists of different lengths in one array with offsets".into(),
             MixedArray { .. } => "use a tuple `(a, b)` or a record `{a: 1, b: 2}` for things of different kinds".into(),
-            TooManyIndices { .. } | NotSquare { .. } | Reshape { .. } | ArgumentCount { .. } => return None,
+            TooManyIndices { seen, .. } => match seen.ty.parts().1.len() {
+                1 => format!("write `{}[i]`; a matrix is an array of its rows, `[[1, 2], [3, 4]]`", seen.text),
+                n => format!("give up to {n}, as in `{}[i, j]`", seen.text),
+            },
+            NotSquare { .. } => "it has as many rows as columns; `A @ transpose(A)` is square for every `A`".into(),
+            Reshape { seen, .. } => match seen.ty.parts().1 {
+                [Some(Extent::Known(n))] => format!("the sizes multiply to {n}"),
+                _ => "the sizes multiply to the number of elements".into(),
+            },
+            ArgumentCount { want, .. } => match want {
+                0 => "call it without arguments: `f()`".into(),
+                1 => "several values can be one argument: a tuple, a record or an array".into(),
+                n => format!("give {n} arguments, separated by commas"),
+            },
             IndexRange { index, seen, .. } if *index < 0 => {
                 format!("indices start at 0; the last element is `{0}[length({0}) - 1]`", seen.text)
             }
@@ -294,16 +311,20 @@ impl Mismatch {
                 "{} hides the built-in of that name: rename it",
                 seen.named()
             ),
-            NotFunction { .. } => "a product is written with `*`, an element with `[i]`".into(),
+            NotFunction { seen, .. } => match &seen.ty {
+                Ty::Dist { .. } => format!("draw from it: `sample {}`", seen.text),
+                _ => "a product is written with `*`, an element with `[i]`".into(),
+            },
             NotDistribution { seen, .. } => match &seen.ty {
                 Ty::Fn(_) => format!("call it: `{}(…)`", seen.text),
+                Ty::Str | Ty::Bool | Ty::Tuple(_) | Ty::Record(_) | Ty::Unit => "a distribution is written by its name and arguments: `Normal(0, 1)`".into(),
                 Ty::Int | Ty::Real | Ty::Array(..) => "a fixed value is observed by a density, such as `Normal(value, sigma)`; to name a value, write `let`".into(),
                 _ => return None,
             },
             Annotation { seen, want, .. } => match (seen.ty.parts().0, want.parts().0) {
                 (Ty::Real | Ty::Bool, Ty::Int) => format!("convert it: `int({})`", seen.text),
                 (Ty::Bool, Ty::Real) => format!("convert it: `real({})`", seen.text),
-                _ => return None,
+                _ => format!("give a `{want}`, or change the annotation"),
             },
             AssignKind { .. } => "a variable keeps the kind of value that it starts with; use another name".into(),
             FactorShape { seen } => format!("add up its elements: `factor sum({})`", seen.text),
@@ -318,7 +339,14 @@ impl Mismatch {
                 _ => "a matrix is written `[[a, b], [c, d]]`; `diag(v)` makes one of its diagonal".into(),
             },
             MixtureComponents { seen, .. } => mixture_help(seen),
-            Pattern { .. } => return None,
+            Pattern { seen, .. } => match &seen.ty {
+                Ty::Tuple(parts) => format!("name all of its {} parts, those that are not wanted by `_`", parts.len()),
+                Ty::Array(_, sizes) => match &sizes[0] {
+                    Some(Extent::Known(n)) => format!("name all of its {n} elements, or take some by index"),
+                    _ => "take its elements by index".into(),
+                },
+                _ => "only tuples, arrays and records come apart".into(),
+            },
             MemoKey { .. } => "use an int as the key, such as an index".into(),
             NoValue { .. } => "add `else { … }`".into(),
         })
@@ -352,6 +380,31 @@ fn numeric_help(seen: &Seen) -> Option<String> {
         Ty::Fn(_) => format!("call it: `{}(…)`", seen.text),
         Ty::Tuple(_) => "a tuple's parts are `t.0`, `t.1`; an array is written `[a, b]`".into(),
         Ty::Record(_) => "a record's parts are `r.name`".into(),
+        Ty::Str => "a text is no number: remove the quotes, or declare the data as `real`".into(),
+        Ty::Unit => "it has no value: let its last expression be one, or `return` one".into(),
+        _ => return None,
+    })
+}
+
+fn int_help(seen: &Seen, place: &str) -> Option<String> {
+    let of_parameter = place.strip_prefix('`').and_then(|p| p.split_once("`'s"));
+    let order = of_parameter.and_then(|(name, _)| {
+        let (_, signature) = signature::of_distribution(name)?;
+        Some(format!("`{name}({})`", signature.params.join(", ")))
+    });
+    Some(match (seen.ty.parts().0, order) {
+        (Ty::Real | Ty::Bool, Some(order)) => format!(
+            "the order is {order}; a real becomes an int by `int({})`",
+            seen.text
+        ),
+        (Ty::Real, None) if seen.text.contains('/') => format!(
+            "`/` gives a real: write `div(a, b)` for whole numbers, or `int({})`",
+            seen.text
+        ),
+        (Ty::Real | Ty::Bool, None) => format!("convert it: `int({})`", seen.text),
+        (Ty::Array(..), _) => format!("take one of its elements: `{}[i]`", seen.text),
+        (Ty::Str, _) => "a text is no number: remove the quotes".into(),
+        (Ty::Dist { .. }, _) => format!("draw from it first: `sample {}`", seen.text),
         _ => return None,
     })
 }
@@ -361,7 +414,9 @@ fn bool_help(seen: &Seen, place: &str) -> Option<String> {
         Ty::Int if place.starts_with("`not`") => Some(format!("compare it: `{} == 0`", seen.text)),
         Ty::Int => Some(format!("compare it: `{} == 1`", seen.text)),
         Ty::Real => Some(format!("compare it: `{} > 0`", seen.text)),
-        _ => None,
+        Ty::Dist { .. } => Some(format!("draw from it first: `sample {}`", seen.text)),
+        Ty::Fn(_) => Some(format!("call it: `{}(…)`", seen.text)),
+        _ => Some("a bool is `true`, `false` or a comparison, such as `a == b`".into()),
     }
 }
 
@@ -369,7 +424,13 @@ fn compare_help(a: &Seen, b: &Seen) -> Option<String> {
     let (flag, other) = match (a.ty.parts().0, b.ty.parts().0) {
         (Ty::Bool, Ty::Int | Ty::Real) => (a, b),
         (Ty::Int | Ty::Real, Ty::Bool) => (b, a),
-        _ => return None,
+        (Ty::Str, _) | (_, Ty::Str) => {
+            return Some("texts are compared with texts, numbers with numbers".into());
+        }
+        (Ty::Dist { .. }, _) | (_, Ty::Dist { .. }) => {
+            return Some("compare a draw from it: `sample D == …`".into());
+        }
+        _ => return Some("compare their parts one by one".into()),
     };
     Some(match other.text.as_str() {
         "1" => format!("a bool is a condition by itself: `{}`", flag.text),
@@ -379,10 +440,14 @@ fn compare_help(a: &Seen, b: &Seen) -> Option<String> {
 }
 
 fn field_help(seen: &Seen, field: &str) -> Option<String> {
+    if Builtin::find(field).is_some() && !matches!(seen.ty, Ty::Record(_)) {
+        let text = &seen.text;
+        return Some(format!("write `{field}({text})`, or `{text} |> {field}`"));
+    }
     match &seen.ty {
         Ty::Record(fields) => {
             let names = || fields.iter().map(|(n, _)| n.as_str());
-            Some(match super::names::nearest(field, names()) {
+            Some(match nearest(field, names()) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!(
                     "it has {}",
@@ -397,7 +462,7 @@ fn field_help(seen: &Seen, field: &str) -> Option<String> {
             Some(format!("its parts are `.0` to `.{}`", parts.len() - 1))
         }
         Ty::Array(..) => Some(format!("an array's elements are `{}[i]`", seen.text)),
-        _ => None,
+        _ => Some("only records and tuples have fields: `r.name`, `t.0`".into()),
     }
 }
 
@@ -407,6 +472,9 @@ fn observe_help(seen: &Ty, value: &Ty) -> Option<String> {
         (Ty::Bool, Ty::Int) => "`Flip(p)` is the distribution over bools; or convert with `int(…)`".into(),
         (Ty::Int, Ty::Bool) => "`Bernoulli(p)` is the distribution over 0 and 1".into(),
         (Ty::Bool, Ty::Real) => "convert it with `real(…)`".into(),
+        (Ty::Str, _) => "code texts as ints: a column of texts in a CSV file becomes 0, 1, …".into(),
+        (Ty::Dist { .. }, _) => "what is observed is a value; its distribution stands behind `~`".into(),
+        (Ty::Tuple(_) | Ty::Record(_), _) => "observe its parts one by one".into(),
         _ => return None,
     })
 }

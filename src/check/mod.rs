@@ -15,14 +15,17 @@ mod order;
 mod resolve;
 mod scope;
 mod signature;
+mod synonyms;
 #[cfg(test)]
 mod tests;
 mod types;
+mod usage;
 mod visit;
 
 use crate::base::{Report, SourceMap, Span};
 use crate::ir::{Model, Type};
 use crate::syntax::ast::{Program, UsePath};
+use lint::Lint;
 
 /// A model that can be traced, and what should be looked at all the same.
 #[derive(Clone, Debug)]
@@ -75,20 +78,29 @@ pub fn check(
     let (mismatches, result) = infer::infer(model, &resolved.globals, &resolved.locals);
     reports.extend(mismatches);
     if !reports.is_empty() {
-        return Err(in_order(reports));
+        let mut reports = in_order(reports);
+        reports.truncate(MAX_TOLD);
+        return Err(reports);
     }
-    let lints = resolved
-        .lints
-        .iter()
-        .cloned()
-        .chain(lint::constant_factors(model));
-    let warnings = lints.map(|l| l.report()).collect();
+    let mut lints = resolved.lints;
+    lints.extend(lint::lints(&lint::Scene {
+        model,
+        usage: &resolved.usage,
+        globals: &resolved.globals,
+        locals: &resolved.locals,
+    }));
+    let own = lints.iter().filter(|l| l.file() == program.file);
+    let mut warnings = in_order(own.map(Lint::report).collect());
+    warnings.truncate(MAX_TOLD);
     Ok(Checked {
         model: resolved.model,
-        warnings: in_order(warnings),
+        warnings,
         result,
     })
 }
+
+/// Nobody reads more.
+const MAX_TOLD: usize = 100;
 
 /// In the order of the text, each place and code once.
 fn in_order(mut reports: Vec<Report>) -> Vec<Report> {

@@ -7,10 +7,14 @@ use crate::base::{Report, Span};
 pub(super) enum Hint {
     /// Nothing.
     Nothing,
+    /// Nothing like it is known: it may have been forgotten.
+    Undeclared(String),
+    /// The same of a name that is called.
+    UndeclaredFunction(String),
     /// A name that is known and looks like it.
-    Nearest(String),
+    Nearest(String, Option<Span>),
     /// What another language calls so is written like this here.
-    Foreign(&'static str),
+    Foreign(String),
     /// Part of a size: only a name alone is bound by its array.
     Size(String),
     /// It is declared further down.
@@ -30,6 +34,9 @@ impl Hint {
             Hint::Below(_, span) => report.label(*span, "declared only here, below"),
             Hint::Ended(_, span) => report.label(*span, "known only inside the block around this"),
             Hint::SomeArms(_, span) => report.label(*span, "drawn only in this arm"),
+            Hint::Nearest(name, Some(span)) => {
+                report.label(*span, format!("`{name}` is declared here"))
+            }
             _ => report,
         }
     }
@@ -38,7 +45,13 @@ impl Hint {
     pub fn help(&self) -> Option<String> {
         match self {
             Hint::Nothing => None,
-            Hint::Nearest(name) => Some(format!("did you mean `{name}`?")),
+            Hint::Undeclared(name) => Some(format!(
+                "declare it above: `data {name}: real` for what is given, `sample {name} ~ …` for what is unknown, `let {name} = …` for what is computed"
+            )),
+            Hint::UndeclaredFunction(name) => Some(format!(
+                "declare it: `fn {name}(x) {{ … }}`; `odp distributions` lists the distributions"
+            )),
+            Hint::Nearest(name, _) => Some(format!("did you mean `{name}`?")),
             Hint::Foreign(text) => Some(format!("here this is {text}")),
             Hint::Size(name) => Some(format!(
                 "only a name alone is a size that its array binds: declare `data {name}: int` above"
@@ -57,65 +70,115 @@ impl Hint {
     }
 }
 
-/// The candidate nearest to `name`, if one is near enough to have been meant. Of equally near ones, the first.
-pub(super) fn nearest<'a>(
-    name: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
-    let written: Vec<char> = name.chars().collect();
-    let budget = match written.len() {
-        0 | 1 => 0,
-        2..=3 => 1,
-        4..=7 => 2,
-        _ => 3,
-    };
-    let mut best: Option<(usize, &'a str)> = None;
-    for candidate in candidates {
-        let distance = distance_of(name, &written, candidate);
-        if distance <= budget && best.is_none_or(|(d, _)| distance < d) {
-            best = Some((distance, candidate));
-        }
-    }
-    best.map(|(_, c)| c)
-}
-
-fn distance_of(name: &str, written: &[char], candidate: &str) -> usize {
-    let bare = |s: &str| s.replace('_', "").to_lowercase();
-    if bare(name) == bare(candidate) {
-        return 0;
-    }
-    distance(written, &candidate.chars().collect::<Vec<_>>())
-}
-
-/// Insertions, deletions, substitutions and swaps of neighbours that turn `a` into `b` (optimal string alignment).
-fn distance(a: &[char], b: &[char]) -> usize {
-    let mut rows: [Vec<usize>; 3] = [vec![], (0..=b.len()).collect(), vec![0; b.len() + 1]];
-    for i in 1..=a.len() {
-        rows[2] = vec![i; b.len() + 1];
-        for j in 1..=b.len() {
-            let substitute = rows[1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
-            let mut least = substitute.min(rows[1][j] + 1).min(rows[2][j - 1] + 1);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                least = least.min(rows[0][j - 2] + 1);
-            }
-            rows[2][j] = least;
-        }
-        rows.rotate_left(1);
-    }
-    rows[1][b.len()]
-}
-
 /// What users of Stan, NumPy, Julia or R write, and how it is written here. Functions are only meant where one is
 /// called: an undeclared `beta` or `N` that is read is a parameter or a size.
-pub(super) fn foreign(name: &str, called: bool) -> Option<&'static str> {
+pub(super) fn foreign(name: &str, called: bool) -> Option<String> {
     const READ: [&str; 8] = [
         "True", "False", "None", "null", "PI", "Inf", "infinity", "target",
     ];
-    FOREIGN
+    if MODULES.contains(&name) {
+        return Some("left out: names have no prefix".into());
+    }
+    let written = FOREIGN
         .iter()
         .find(|(theirs, _)| *theirs == name && (called || READ.contains(theirs)))
-        .map(|(_, ours)| *ours)
+        .map(|(_, ours)| (*ours).to_string());
+    written.or_else(|| called.then(|| of_density(name)).flatten())
 }
+
+/// Modules of other languages whose names are written without a prefix here.
+const MODULES: [&str; 17] = [
+    "np",
+    "jnp",
+    "numpy",
+    "math",
+    "scipy",
+    "stats",
+    "dist",
+    "distributions",
+    "tfd",
+    "tf",
+    "torch",
+    "pm",
+    "pymc",
+    "numpyro",
+    "pyro",
+    "jax",
+    "random",
+];
+
+/// `normal_lpdf`, `poisson_rng`, `dnorm`, `rbinom`: a density, a distribution function, a quantile or a draw.
+fn of_density(name: &str) -> Option<String> {
+    const STAN: [(&str, &str); 10] = [
+        ("_lpdf", "`log_prob(D, x)`"),
+        ("_lpmf", "`log_prob(D, x)`"),
+        ("_lupdf", "`log_prob(D, x)`"),
+        ("_lupmf", "`log_prob(D, x)`"),
+        ("_log", "`log_prob(D, x)`"),
+        ("_lcdf", "`log_cdf(D, x)`"),
+        ("_lccdf", "`log_ccdf(D, x)`"),
+        ("_cdf", "`cdf(D, x)`"),
+        ("_qf", "`quantile(D, p)`"),
+        ("_rng", "`sample D`"),
+    ];
+    const R: [(char, &str); 4] = [
+        ('d', "`exp(log_prob(D, x))`"),
+        ('p', "`cdf(D, x)`"),
+        ('q', "`quantile(D, p)`"),
+        ('r', "`sample D`"),
+    ];
+    let of_stan = STAN.iter().find_map(|(suffix, ours)| {
+        let theirs = name.strip_suffix(suffix)?;
+        Some((ours, ours_of_stan(theirs)?))
+    });
+    let of_r = || {
+        let first = name.chars().next()?;
+        let (_, ours) = R.iter().find(|(letter, _)| *letter == first)?;
+        let (_, family) = R_NAMES.iter().find(|(theirs, _)| *theirs == &name[1..])?;
+        Some((ours, (*family).to_string()))
+    };
+    let (ours, family) = of_stan.or_else(of_r)?;
+    let distribution = match super::signature::of_distribution(&family) {
+        Some((_, signature)) => format!("{family}({})", signature.params.join(", ")),
+        None => family,
+    };
+    Some(ours.replace('D', &distribution))
+}
+
+/// The distribution that Stan calls so.
+fn ours_of_stan(name: &str) -> Option<String> {
+    let plain = name.replace('_', "");
+    let same = super::signature::distribution_names().find(|n| n.to_lowercase() == plain);
+    let listed = || FOREIGN.iter().find(|(theirs, _)| *theirs == name);
+    match same {
+        Some(ours) => Some(ours.to_string()),
+        None => {
+            let (_, ours) = listed()?;
+            let first = ours.trim_start_matches('`').split(['`', '(']).next()?;
+            Some(first.to_string())
+        }
+    }
+}
+
+/// What R calls distributions behind the letter.
+const R_NAMES: [(&str, &str); 16] = [
+    ("norm", "Normal"),
+    ("lnorm", "LogNormal"),
+    ("t", "StudentT"),
+    ("cauchy", "Cauchy"),
+    ("logis", "Logistic"),
+    ("unif", "Uniform"),
+    ("exp", "Exponential"),
+    ("gamma", "Gamma"),
+    ("chisq", "ChiSquare"),
+    ("weibull", "Weibull"),
+    ("beta", "Beta"),
+    ("binom", "Binomial"),
+    ("bern", "Bernoulli"),
+    ("pois", "Poisson"),
+    ("geom", "Geometric"),
+    ("nbinom", "NegBinomial"),
+];
 
 const FOREIGN: &[(&str, &str)] = &[
     ("N", "`Normal`"),
@@ -233,23 +296,6 @@ const FOREIGN: &[(&str, &str)] = &[
     ("lambda", "a closure, `|x| e`"),
     ("log_pdf", "`log_prob(D, x)`"),
     ("logpdf", "`log_prob(D, x)`"),
-    ("normal_lpdf", "`log_prob(Normal(mu, sigma), x)`"),
-    ("normal_cdf", "`Phi` (or `cdf(D, x)`)"),
     ("ode_rk45", "`ode_dopri`"),
     ("integrate_ode_rk45", "`ode_dopri`"),
 ];
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn swaps_count_once_and_case_not_at_all() {
-        assert_eq!(nearest("tua", ["mu", "tau"]), Some("tau"));
-        assert_eq!(nearest("simga", ["sigma"]), Some("sigma"));
-        assert_eq!(nearest("normal", ["Formal", "Normal"]), Some("Normal"));
-        assert_eq!(nearest("half_cauchy", ["HalfCauchy"]), Some("HalfCauchy"));
-        assert_eq!(nearest("xyz", ["alpha", "b"]), None);
-        assert_eq!(nearest("a", ["b"]), None);
-    }
-}

@@ -8,6 +8,9 @@ use super::visit;
 use crate::base::Span;
 use crate::ir::{Block, Expr, ExprKind, FnId, Model, Pattern, Place, Size, Stmt, StmtKind};
 
+/// Nobody reads more.
+const MAX_ERRORS: usize = 100;
+
 /// One error for each call at file level that reads a name declared below it.
 pub(super) fn too_early(model: &Model, globals: &[Slot]) -> Vec<CheckError> {
     let stmts = &model.body.stmts;
@@ -18,12 +21,16 @@ pub(super) fn too_early(model: &Model, globals: &[Slot]) -> Vec<CheckError> {
         });
     }
     let reads = Reads::of(model);
+    let latest = reads.latest(&first);
     let mut errors = Vec::new();
     for (position, stmt) in stmts.iter().enumerate() {
         visit::stmt(stmt, &mut |e| {
             let Some((id, call)) = direct_call(e) else {
                 return;
             };
+            if latest[id].is_none_or(|l| l <= position) || errors.len() >= MAX_ERRORS {
+                return;
+            }
             let late = reads
                 .all(id)
                 .into_iter()
@@ -78,6 +85,31 @@ impl Reads {
             reads.functions.push(functions);
         }
         reads
+    }
+
+    /// For each function, the position of the last statement that fills a slot which a call of it can read.
+    fn latest(&self, first: &HashMap<u32, usize>) -> Vec<Option<usize>> {
+        let mut callers: Vec<Vec<FnId>> = vec![Vec::new(); self.slots.len()];
+        for (id, named) in self.functions.iter().enumerate() {
+            named.iter().for_each(|f| callers[*f].push(id));
+        }
+        let own = |id: FnId| self.slots[id].iter().filter_map(|s| first.get(s)).max();
+        let mut order: Vec<(usize, FnId)> = (0..self.slots.len())
+            .filter_map(|id| Some((*own(id)?, id)))
+            .collect();
+        order.sort_unstable_by(|a, b| b.cmp(a));
+        let mut latest = vec![None; self.slots.len()];
+        // The latest first: whoever it reaches needs no second visit.
+        for (position, id) in order {
+            let mut open = vec![id];
+            while let Some(next) = open.pop() {
+                if latest[next].is_none() {
+                    latest[next] = Some(position);
+                    open.extend(&callers[next]);
+                }
+            }
+        }
+        latest
     }
 
     /// What a call of a function can read.

@@ -106,9 +106,11 @@ impl Scope {
         self.names.get(name)?.last()
     }
 
-    /// Adds a name.
+    /// Adds a name. Its bindings stand in the order of their statements, functions among them.
     pub fn declare(&mut self, name: &str, binding: Binding) {
-        self.names.entry(name.into()).or_default().push(binding);
+        let all = self.names.entry(name.into()).or_default();
+        let at = all.partition_point(|b| b.order <= binding.order);
+        all.insert(at, binding);
     }
 
     /// Whether every way through this block draws a site of this name.
@@ -129,11 +131,11 @@ impl Scope {
         may: impl Fn(&Binding) -> bool,
     ) -> Option<&Binding> {
         let all = self.names.get(name)?;
-        let above = all
-            .iter()
-            .filter(|b| b.order <= position)
-            .max_by_key(|b| b.order);
-        above.or_else(|| all.iter().filter(|b| may(b)).min_by_key(|b| b.order))
+        let n_above = all.partition_point(|b| b.order <= position);
+        match n_above.checked_sub(1) {
+            Some(last) => all.get(last),
+            None => all.iter().find(|b| may(b)),
+        }
     }
 }
 
@@ -180,6 +182,7 @@ pub(super) struct Frame {
     pub slots: Vec<Slot>,
     /// Captures so far.
     pub captures: Vec<(Place, u32)>,
+    captured: HashMap<Place, u32>,
     /// The slot of the function's own value, where a closure inside wants it.
     pub itself: Option<u32>,
     /// How many loops are open.
@@ -199,6 +202,7 @@ impl Frame {
             scopes: vec![Scope::default()],
             slots: Vec::new(),
             captures: Vec::new(),
+            captured: HashMap::new(),
             itself: None,
             loops: 0,
             context,
@@ -222,12 +226,13 @@ impl Frame {
 
     /// The local slot into which a value from around is copied.
     pub fn capture(&mut self, from: Place, slot: Slot) -> u32 {
-        if let Some((_, local)) = self.captures.iter().find(|(place, _)| *place == from) {
+        if let Some(local) = self.captured.get(&from) {
             return *local;
         }
         self.slots.push(slot);
         let local = (self.slots.len() - 1) as u32;
         self.captures.push((from, local));
+        self.captured.insert(from, local);
         local
     }
 }

@@ -1,5 +1,6 @@
 //! Types as inference sees them: `ir::Type` with what is known of values, functions and chance beside it.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use crate::base::Span;
@@ -289,9 +290,9 @@ impl Ty {
                 Some(Tuple(parts.collect::<Option<_>>()?))
             }
             (Record(a), Record(b)) if a.len() == b.len() => {
+                let fields = by_name(a);
                 let field = |(name, want): &(String, Ty)| {
-                    let (_, have) = a.iter().find(|(n, _)| n == name)?;
-                    Some((name.clone(), have.fit(want)?))
+                    Some((name.clone(), fields.get(name.as_str())?.fit(want)?))
                 };
                 Some(Record(b.iter().map(field).collect::<Option<_>>()?))
             }
@@ -349,15 +350,20 @@ fn forget_first(mut sizes: Vec<Size>) -> Vec<Size> {
     sizes
 }
 
+fn by_name(fields: &[(String, Ty)]) -> HashMap<&str, &Ty> {
+    fields.iter().map(|(n, t)| (n.as_str(), t)).collect()
+}
+
 fn join_records(a: Vec<(String, Ty)>, b: Vec<(String, Ty)>) -> Ty {
     if a.len() != b.len() {
         return Ty::Any;
     }
+    let fields = by_name(&b);
     let joined: Option<Vec<(String, Ty)>> = a
         .into_iter()
         .map(|(name, t)| {
-            let (_, other) = b.iter().find(|(n, _)| *n == name)?;
-            Some((name, t.join(other.clone())))
+            let other = (*fields.get(name.as_str())?).clone();
+            Some((name, t.join(other)))
         })
         .collect();
     joined.map_or(Ty::Any, Ty::Record)

@@ -30,6 +30,7 @@ mod temper;
 #[cfg(test)]
 pub(crate) mod testing;
 
+use crate::base::nearest;
 pub use engine::{Budget, Engine, NoProgress, OptionSpec, Progress, Settings};
 pub use error::InferError;
 pub use options::Options;
@@ -61,33 +62,11 @@ pub fn find(name: &str) -> Result<&'static dyn Engine, InferError> {
     if let Some(engine) = engines().iter().find(|e| e.name() == name) {
         return Ok(*engine);
     }
-    let closest = engines()
-        .iter()
-        .map(|e| e.name())
-        .min_by_key(|n| edit_distance(n, name));
-    let suggestion = closest
-        .filter(|n| edit_distance(n, name) <= 2)
-        .map(str::to_string);
+    let suggestion = nearest(name, engines().iter().map(|e| e.name()));
     Err(InferError::UnknownEngine {
         name: name.to_string(),
-        suggestion,
+        suggestion: suggestion.map(str::to_string),
     })
-}
-
-/// Levenshtein's distance.
-fn edit_distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, ca) in a.chars().enumerate() {
-        let mut corner = std::mem::replace(&mut row[0], i + 1);
-        for (j, cb) in b.iter().enumerate() {
-            let next = (corner + usize::from(ca != *cb))
-                .min(row[j] + 1)
-                .min(row[j + 1] + 1);
-            corner = std::mem::replace(&mut row[j + 1], next);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]

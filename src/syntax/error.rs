@@ -223,7 +223,8 @@ impl SyntaxError {
                 report.maybe_help(hint.as_ref().map(Hint::help))
             }
             SyntaxError::Misspelt { at, meant, .. } => {
-                report.label(*at, format!("perhaps `{meant}`"))
+                let report = report.label(*at, format!("perhaps `{meant}`"));
+                report.help(format!("write `{meant}`"))
             }
             SyntaxError::Keyword { at, word } => report
                 .label(*at, "a name is wanted here")
@@ -245,7 +246,11 @@ impl SyntaxError {
                 ..
             } => report
                 .label(*close, format!("expected `{}`", partner(*bracket)))
-                .label(*open, "opened here"),
+                .label(*open, "opened here")
+                .help(format!(
+                    "write `{}`, or put it in front where it is missing",
+                    partner(*bracket)
+                )),
             SyntaxError::Unopened {
                 at,
                 bracket,
@@ -261,7 +266,9 @@ impl SyntaxError {
                     partner(*bracket)
                 ))
             }
-            SyntaxError::TooLong { .. } => report,
+            SyntaxError::TooLong { .. } => {
+                report.help("keep numbers in a data file, and read them with `data`")
+            }
             SyntaxError::Nesting { at, .. } => report
                 .label(*at, "one level too many")
                 .help("name a part with `let`, or move it into a `fn`"),
@@ -276,14 +283,16 @@ impl SyntaxError {
                 ),
             SyntaxError::RangeChain { first, second } => report
                 .label(*second, "a second `..`")
-                .label(*first, "the first one"),
+                .label(*first, "the first one")
+                .help("write `a..b`; every k-th of them is `[a + k * i for i in 0..n]`"),
             SyntaxError::AssignTarget { at, target } => report.label(*at, "").help(target.help()),
             SyntaxError::PlateRange { at } => report
                 .label(*at, "not a range `a..b`")
                 .help("write `i in 0..length(xs)` and use `xs[i]`"),
-            SyntaxError::Twice { at, first, .. } => {
-                report.label(*at, "again here").label(*first, "first here")
-            }
+            SyntaxError::Twice { at, first, .. } => report
+                .label(*at, "again here")
+                .label(*first, "first here")
+                .help("remove one of the two"),
             SyntaxError::Method { at, .. } => report
                 .label(*at, "")
                 .help("its methods are `sample`, `log_prob`, `cdf` and `quantile`"),

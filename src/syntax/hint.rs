@@ -47,6 +47,22 @@ pub enum Hint {
     ClauseOrder,
     Empty,
     Repeated,
+    ForIn,
+    CallParens(String),
+    Rows,
+    GoesOn,
+    Missing,
+    Constraint,
+    FnParens,
+    DistributionParens,
+    NoPrefix(String),
+    Keywords,
+    Truncate,
+    ConditionStatement,
+    NotSign,
+    Choice,
+    NoExceptions,
+    RecordType,
 }
 
 impl Hint {
@@ -54,6 +70,12 @@ impl Hint {
     pub fn help(&self) -> String {
         let text = match self {
             Hint::DidYouMean(word) => return format!("did you mean `{word}`?"),
+            Hint::CallParens(name) => {
+                return format!("a call's arguments stand in parentheses: `{name}(…)`");
+            }
+            Hint::NoPrefix(word) => {
+                return format!("names have no prefix here: `{word}` stands alone");
+            }
             Hint::Tilde => "a draw is written with `~`: `sample x ~ D`, `observe y ~ D`",
             Hint::SampleOrObserve => {
                 "write `sample x ~ D` for what is unknown, `observe y ~ D` for what is known"
@@ -110,6 +132,30 @@ impl Hint {
             Hint::ClauseOrder => "write `data y: real[n] from \"key\" = default where condition`",
             Hint::Empty => "something is missing between the brackets",
             Hint::Repeated => "one of the two is too much",
+            Hint::ForIn => "a loop is written `for i in 0..n { … }`",
+            Hint::Rows => "a matrix is an array of its rows: `[[1, 2], [3, 4]]`",
+            Hint::GoesOn => {
+                "the line goes on below where it ends with an operator, a comma or `=`: complete it, or remove the last sign"
+            }
+            Hint::Missing => "an operand is missing",
+            Hint::Constraint => {
+                "what must hold is written behind the type: `data N: int where N > 0`"
+            }
+            Hint::FnParens => "parameters stand in parentheses: `fn f(x) { … }`",
+            Hint::DistributionParens => {
+                "parameters stand in parentheses, none as `()`: `distribution Name(a) { sample { … } }`"
+            }
+            Hint::Keywords => "an argument's name takes `=`: `Normal(mu = 0, sigma = 1)`",
+            Hint::Truncate => "a distribution is cut off by `truncate(D, lower = a, upper = b)`",
+            Hint::ConditionStatement => {
+                "a condition on draws is a statement of its own: `condition x > 0`"
+            }
+            Hint::NotSign => "`~` belongs to `sample` and `observe`; a bool is negated by `not`",
+            Hint::Choice => "write `if c { … } else if d { … } else { … }`",
+            Hint::NoExceptions => {
+                "there are no exceptions: `assert(c, \"why\")` ends an execution that fails"
+            }
+            Hint::RecordType => "there are no types to declare: a record is written `{a: 1, b: 2}`",
         };
         text.to_owned()
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::error::{Result, TraceError};
 use super::machine::Machine;
 use super::value::{Kind, Payload, Tensor, Value};
-use crate::base::{Data, Entry, Shape, Values};
+use crate::base::{Data, Entry, Shape, Values, nearest};
 use crate::ir::{Block, DataDecl, DataKind, Expr, ExprKind, Model, Place, Size, StmtKind};
 
 /// The data of a model, each input in the kind that its declaration asks for; sizes are checked where it is declared.
@@ -124,14 +124,10 @@ fn missing(decl: &DataDecl, data: &Data) -> TraceError {
         decl.name_span,
         "declared here",
     );
-    let near = data
-        .names()
-        .map(|n| (distance(&decl.key, n), n))
-        .filter(|(d, n)| *d <= (n.len().max(decl.key.len()) / 2).max(1))
-        .min();
+    let near = nearest(&decl.key, data.names());
     let all: Vec<&str> = data.names().take(12).collect();
     match near {
-        Some((_, name)) => error.help(format!(
+        Some(name) => error.help(format!(
             "did you mean `{name}`? `data {}: … from \"{name}\"` reads it",
             decl.name
         )),
@@ -140,25 +136,6 @@ fn missing(decl: &DataDecl, data: &Data) -> TraceError {
         }
         None => error.help(format!("the data has {}", all.join(", "))),
     }
-}
-
-/// Edits between two names, letter case aside.
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (
-        a.to_lowercase().chars().collect(),
-        b.to_lowercase().chars().collect(),
-    );
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for i in 1..=a.len() {
-        let mut diagonal = row[0];
-        row[0] = i;
-        for j in 1..=b.len() {
-            let substituted = diagonal + usize::from(a[i - 1] != b[j - 1]);
-            diagonal = row[j];
-            row[j] = substituted.min(row[j] + 1).min(row[j - 1] + 1);
-        }
-    }
-    row[b.len()]
 }
 
 fn convert(decl: &DataDecl, entry: &Entry) -> Result<Value> {

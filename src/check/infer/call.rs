@@ -20,6 +20,12 @@ enum State {
     Done { result: Value, errors: Vec<Told> },
 }
 
+/// A function that is called with more kinds of arguments is looked at without the values that are known of them.
+const MAX_KINDS: usize = 32;
+
+/// From so many errors on, those of a function are not told again for each of its calls.
+const MAX_TOLD: usize = 10_000;
+
 impl Infer<'_> {
     /// `callee(args)`.
     pub(super) fn call(&mut self, callee: &Expr, args: &[Expr], span: Span) -> Value {
@@ -159,6 +165,14 @@ impl Infer<'_> {
         if active > 3 {
             args.iter_mut().for_each(|a| *a = Value::any());
         }
+        if self
+            .memo
+            .get(&id)
+            .is_some_and(|known| known.len() >= MAX_KINDS)
+        {
+            captures = captures.into_iter().map(Value::widened).collect();
+            args = args.into_iter().map(Value::widened).collect();
+        }
         if active > 8 || self.frames.len() > 100 {
             return Value::any();
         }
@@ -177,7 +191,9 @@ impl Infer<'_> {
                 Some(assumed.clone())
             }
             State::Done { result, errors } => {
-                self.errors.extend(errors.iter().cloned());
+                if self.errors.len() < MAX_TOLD {
+                    self.errors.extend(errors.iter().cloned());
+                }
                 Some(result.clone())
             }
         }
@@ -330,15 +346,20 @@ impl Infer<'_> {
 
     /// Functions that nothing calls are looked at with arguments of any kind.
     pub(super) fn uncalled(&mut self) {
+        // Looking at one function tells what the closures in it capture: some are ready only in a later round.
         loop {
-            let next = (0..self.model.functions.len()).find(|id| {
-                let known = self.captured.contains_key(id);
-                !self.called.contains(id)
-                    && (known || self.model.functions[*id].captures.is_empty())
-            });
-            let Some(id) = next else {
+            let called = self.called.len();
+            (0..self.model.functions.len()).for_each(|id| self.uncalled_one(id));
+            if self.called.len() == called {
                 return;
-            };
+            }
+        }
+    }
+
+    fn uncalled_one(&mut self, id: FnId) {
+        let captures_nothing = self.model.functions[id].captures.is_empty();
+        let ready = captures_nothing || self.captured.contains_key(&id);
+        if ready && !self.called.contains(&id) {
             let captures = self.captured.get(&id).cloned().unwrap_or_default();
             let params = &self.model.functions[id].params;
             let args = params

@@ -1,5 +1,7 @@
 //! Expressions.
 
+use std::collections::HashMap;
+
 use super::super::mismatch::Mismatch;
 use super::super::types::{Callable, Known, Ty, Value};
 use super::stmt::between;
@@ -216,10 +218,15 @@ impl Infer<'_> {
 
     /// Sites that both arms draw share a slot, which holds either.
     fn join_draws(&mut self, start: usize, middle: usize) {
+        let second: HashMap<Place, &Value> = self.drawn[middle..]
+            .iter()
+            .rev()
+            .map(|(p, v)| (*p, v))
+            .collect();
         let both: Vec<(Place, Value)> = self.drawn[start..middle]
             .iter()
             .filter_map(|(place, a)| {
-                let (_, b) = self.drawn[middle..].iter().find(|(p, _)| p == place)?;
+                let b = *second.get(place)?;
                 Some((*place, a.clone().join(b.clone())))
             })
             .collect();

@@ -30,6 +30,8 @@ impl Resolver<'_> {
             unreachable!("data are declared at file level")
         };
         let condition = decl.condition.as_ref().map(|e| self.expr(e));
+        // What a declaration says of its own name is no use of it.
+        self.usage.set_reads(decl.name.span, 0);
         self.frame().context = Context::Free;
         let agrees = bound.map(|place| equal(Place::Global(slot), place, decl.name.span));
         self.data.push(DataDecl {
@@ -112,7 +114,7 @@ impl Resolver<'_> {
         for error in &mut self.errors[before..] {
             if let CheckError::UnknownName {
                 name,
-                hint: hint @ Hint::Nothing,
+                hint: hint @ (Hint::Nothing | Hint::Undeclared(_)),
                 ..
             } = error
             {

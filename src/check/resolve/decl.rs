@@ -1,5 +1,7 @@
 //! Declarations of functions and distributions.
 
+use std::collections::HashMap;
+
 use super::super::error::CheckError;
 use super::super::scope::{Context, Frame, Head, Role, Slot, What};
 use super::super::signature::Signature;
@@ -136,15 +138,12 @@ impl Resolver<'_> {
     }
 
     fn check_param_names(&mut self, params: &[&ast::Param]) {
-        let mut seen: Vec<Ident> = Vec::new();
+        let mut seen: HashMap<String, Span> = HashMap::new();
         let mut twice: Vec<(Ident, Span)> = Vec::new();
         for param in params {
-            super::each_name(&param.pattern, &mut |name| match seen
-                .iter()
-                .find(|s| s.name == name.name)
-            {
-                Some(first) => twice.push((name.clone(), first.span)),
-                None => seen.push(name.clone()),
+            super::each_name(&param.pattern, &mut |name| match seen.get(&name.name) {
+                Some(first) => twice.push((name.clone(), *first)),
+                None => drop(seen.insert(name.name.clone(), name.span)),
             });
         }
         for (name, first) in twice {

@@ -1,5 +1,7 @@
 //! Expressions.
 
+use std::collections::HashMap;
+
 use super::super::scope::{Frame, Head, Role};
 use super::super::signature;
 use super::Resolver;
@@ -85,12 +87,12 @@ impl Resolver<'_> {
 
     fn fields(&mut self, fields: &[(ast::Ident, ast::Expr)]) -> Vec<(String, Expr)> {
         let mut out: Vec<(String, Expr)> = Vec::new();
-        let mut seen: Vec<&ast::Ident> = Vec::new();
+        let mut seen: HashMap<&str, Span> = HashMap::new();
         for (name, value) in fields {
-            if let Some(first) = seen.iter().find(|s| s.name == name.name).map(|s| s.span) {
-                self.duplicate(name, first, "field");
+            match seen.get(name.name.as_str()) {
+                Some(first) => self.duplicate(name, *first, "field"),
+                None => drop(seen.insert(&name.name, name.span)),
             }
-            seen.push(name);
             out.push((name.name.clone(), self.expr(value)));
         }
         out
@@ -104,6 +106,7 @@ impl Resolver<'_> {
             };
         }
         if let Some(found) = self.find(name, span) {
+            self.usage.read_as_value(found.1.span);
             return self.value(name, &found);
         }
         match name {

@@ -2,13 +2,17 @@
 
 use super::super::error::CheckError;
 use super::super::lint::Lint;
-use super::super::names::{Hint, foreign, nearest};
+use super::super::names::{Hint, foreign};
 use super::super::scope::{Binding, Role, Slot, What, hoisted};
 use super::super::signature;
+use super::super::usage::Declared;
 use super::Resolver;
-use crate::base::Span;
+use crate::base::{Span, nearest};
 use crate::ir::{Builtin, Expr, ExprKind, FnId, Pattern, Place, Stmt, StmtKind};
 use crate::syntax::ast::{self, Ident};
+
+/// For so many unknown names a near one is looked for.
+const MAX_HINTS: usize = 100;
 
 /// Where a name was found: which open frame declares it, and how.
 pub(super) type Found = (usize, Binding);
@@ -40,6 +44,7 @@ impl Resolver<'_> {
     /// A new name for something.
     pub(super) fn bind(&mut self, name: &Ident, role: Role, what: What, function: Option<FnId>) {
         self.note_shadow(name);
+        self.note_declared(name, role, what);
         let binding = Binding {
             what,
             role,
@@ -49,6 +54,25 @@ impl Resolver<'_> {
             function,
         };
         self.scope().declare(&name.name, binding);
+    }
+
+    pub(super) fn note_declared(&mut self, name: &Ident, role: Role, what: What) {
+        if self.file.module {
+            return;
+        }
+        let declared = Declared {
+            name: name.name.clone(),
+            span: name.span,
+            role,
+            owner: self.frame().function,
+            place: match what {
+                What::Value(place) => Some(place),
+                _ => None,
+            },
+            reads: 0,
+            as_value: false,
+        };
+        self.usage.declare(declared);
     }
 
     fn note_shadow(&mut self, name: &Ident) {
@@ -82,8 +106,24 @@ impl Resolver<'_> {
         }
     }
 
-    /// What a name means here.
+    /// What a name means here, where it is read.
     pub(super) fn find(&mut self, name: &str, span: Span) -> Option<Found> {
+        let found = self.look_up(name, span)?;
+        let (_, binding) = &found;
+        let recursive = match binding.what {
+            What::Function(id) | What::Itself(id) => {
+                self.frames.iter().any(|f| f.function == Some(id))
+            }
+            _ => false,
+        };
+        if !recursive {
+            self.usage.read(binding.span);
+        }
+        Some(found)
+    }
+
+    /// What a name means here.
+    pub(super) fn look_up(&mut self, name: &str, span: Span) -> Option<Found> {
         self.find_declared(name)
             .or_else(|| self.find_after_arms(name))
             .or_else(|| self.find_imported(name, span))
@@ -238,7 +278,10 @@ impl Resolver<'_> {
                 }
             }
             None => {
-                let hint = self.hint(name, span, called);
+                let hint = match self.unknown.len() < MAX_HINTS {
+                    true => self.hint(name, span, called),
+                    false => Hint::Nothing,
+                };
                 self.unknown.insert(key, self.errors.len());
                 self.errors.push(CheckError::UnknownName {
                     name: name.into(),
@@ -268,8 +311,14 @@ impl Resolver<'_> {
             return Hint::Foreign(text);
         }
         let known = self.known_names();
-        nearest(name, known.iter().map(String::as_str))
-            .map_or(Hint::Nothing, |n| Hint::Nearest(n.into()))
+        match nearest(name, known.iter().map(String::as_str)) {
+            Some(near) => {
+                let declared = self.find_declared(near).map(|(_, b)| b.span);
+                Hint::Nearest(near.into(), declared)
+            }
+            None if called => Hint::UndeclaredFunction(name.into()),
+            None => Hint::Undeclared(name.into()),
+        }
     }
 
     fn some_arm(&self, name: &str) -> Option<Span> {

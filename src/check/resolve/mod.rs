@@ -8,6 +8,7 @@
 //!
 //! A name that cannot be resolved is reported and stands for a slot of unknown type, so that one slip makes one error.
 
+mod blame;
 mod call;
 mod data;
 mod decl;
@@ -18,12 +19,13 @@ mod stmt;
 mod types;
 mod uses;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::Loader;
 use super::error::CheckError;
 use super::lint::Lint;
 use super::scope::{Context, Frame, Head, Scope, Slot};
+use super::usage::Usage;
 use crate::base::{FileId, Report, SourceMap, Span};
 use crate::ir::{DataDecl, FnId, Function, Model, Place, Site, Stmt, UserDistribution};
 use crate::syntax::ast;
@@ -44,6 +46,8 @@ pub(super) struct Resolved {
     pub reports: Vec<Report>,
     /// What is allowed but seldom meant.
     pub lints: Vec<Lint>,
+    /// What becomes of the names that the program declares.
+    pub usage: Usage,
 }
 
 /// Resolves a program and the files that it uses.
@@ -64,6 +68,7 @@ struct Resolver<'a> {
     errors: Vec<CheckError>,
     reports: Vec<Report>,
     lints: Vec<Lint>,
+    usage: Usage,
     functions: Vec<Option<Function>>,
     heads: HashMap<FnId, Head>,
     locals: HashMap<FnId, Vec<Slot>>,
@@ -89,6 +94,8 @@ struct Resolver<'a> {
     poison: Option<u32>,
     /// Unknown names that have been reported, and the error's index.
     unknown: HashMap<(FileId, String), usize>,
+    /// Where names that nobody declared are assigned to for the first time.
+    assigned_unknown: HashSet<Span>,
 }
 
 impl<'a> Resolver<'a> {
@@ -99,6 +106,7 @@ impl<'a> Resolver<'a> {
             errors: Vec::new(),
             reports: Vec::new(),
             lints: Vec::new(),
+            usage: Usage::default(),
             functions: Vec::new(),
             heads: HashMap::new(),
             locals: HashMap::new(),
@@ -118,6 +126,7 @@ impl<'a> Resolver<'a> {
             copies: Vec::new(),
             poison: None,
             unknown: HashMap::new(),
+            assigned_unknown: HashSet::new(),
         }
     }
 
@@ -162,7 +171,8 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    fn finish(self, name: &str, stmts: Vec<Stmt>, span: Span) -> Resolved {
+    fn finish(mut self, name: &str, stmts: Vec<Stmt>, span: Span) -> Resolved {
+        self.blame_declarations();
         let mut body = self.prelude;
         body.extend(stmts);
         let n_functions = self.functions.len();
@@ -199,6 +209,7 @@ impl<'a> Resolver<'a> {
             errors: self.errors,
             reports: self.reports,
             lints: self.lints,
+            usage: self.usage,
         }
     }
 

@@ -113,7 +113,7 @@ impl Resolver<'_> {
                 first,
             });
         }
-        if let Some((0, binding)) = self.find(&name.name, name.span)
+        if let Some((0, binding)) = self.look_up(&name.name, name.span)
             && binding.role == Role::Data
         {
             self.lints.push(Lint::SampleOfData {

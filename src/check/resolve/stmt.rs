@@ -1,7 +1,9 @@
 //! Statements and blocks.
 
 use super::super::error::CheckError;
+use super::super::lint::Lint;
 use super::super::scope::{Binding, Role, What};
+use super::super::visit;
 use super::Resolver;
 use crate::base::Span;
 use crate::ir::{Block, Expr, ExprKind, FnId, IndexArg, Pattern, Place, Stmt, StmtKind};
@@ -39,7 +41,7 @@ impl Resolver<'_> {
         let kind = match &stmt.kind {
             ast::StmtKind::Let { pattern, value } => self.let_stmt(pattern, value),
             ast::StmtKind::Var { name, value } => {
-                let value = self.expr(value);
+                let value = self.value_for(name, value);
                 let pattern = Pattern::Slot(self.declare(name, Role::Var));
                 StmtKind::Let { pattern, value }
             }
@@ -49,8 +51,7 @@ impl Resolver<'_> {
                 op,
                 value,
             } => {
-                let value = self.expr(value);
-                let indices = indices.iter().map(|i| self.index_arg(i)).collect();
+                let (indices, value) = self.new_value(name, indices, value);
                 let place = self.assigned(name);
                 StmtKind::Assign {
                     place,
@@ -109,7 +110,10 @@ impl Resolver<'_> {
     }
 
     fn let_stmt(&mut self, pattern: &ast::Pattern, value: &ast::Expr) -> StmtKind {
-        let value = self.expr(value);
+        let value = match pattern {
+            ast::Pattern::Name(name) => self.value_for(name, value),
+            _ => self.expr(value),
+        };
         let function = self.known_function(&value);
         let pattern = match pattern {
             ast::Pattern::Name(name) => {
@@ -120,6 +124,25 @@ impl Resolver<'_> {
             other => self.pattern(other, Role::Let),
         };
         StmtKind::Let { pattern, value }
+    }
+
+    /// The value of a new name. Where the name hides data, it should have something to do with them.
+    fn value_for(&mut self, name: &Ident, value: &ast::Expr) -> Expr {
+        let hidden = self.look_up(&name.name, name.span);
+        let data = hidden.filter(|(k, b)| *k == 0 && b.role == Role::Data && self.at_top());
+        let Some((_, data)) = data else {
+            return self.expr(value);
+        };
+        let reads = self.usage.reads(data.span);
+        let value = self.expr(value);
+        if self.usage.reads(data.span) == reads {
+            self.lints.push(Lint::ShadowData {
+                name: name.name.clone(),
+                span: name.span,
+                data: data.span,
+            });
+        }
+        value
     }
 
     /// The function that an expression is known to give, so that calls by its name can use keywords.
@@ -146,10 +169,29 @@ impl Resolver<'_> {
         }
     }
 
+    /// What an assignment gives a variable. That it reads its own old value is no use of it, unless a call may do more.
+    fn new_value(
+        &mut self,
+        name: &Ident,
+        indices: &[ast::IndexArg],
+        value: &ast::Expr,
+    ) -> (Vec<IndexArg>, Expr) {
+        let declared = self.look_up(&name.name, name.span).map(|(_, b)| b.span);
+        let reads = declared.map_or(0, |span| self.usage.reads(span));
+        let value = self.expr(value);
+        let indices = indices.iter().map(|i| self.index_arg(i)).collect();
+        if let Some(span) = declared
+            && !visit::calls(&value)
+        {
+            self.usage.set_reads(span, reads);
+        }
+        (indices, value)
+    }
+
     /// The slot of a variable that is assigned to.
     fn assigned(&mut self, name: &Ident) -> Place {
         let innermost = self.frames.len() - 1;
-        let Some((k, binding)) = self.find(&name.name, name.span) else {
+        let Some((k, binding)) = self.look_up(&name.name, name.span) else {
             return self.assigned_unknown(name);
         };
         let place = match binding.what {
@@ -184,6 +226,8 @@ impl Resolver<'_> {
             hint,
         });
         let place = self.poison_place();
+        self.assigned_unknown.insert(name.span);
+        self.note_declared(name, Role::Var, What::Value(place));
         let order = self.position;
         let binding = Binding {
             what: What::Value(place),

@@ -1,10 +1,9 @@
 //! Types as written.
 
 use super::super::error::CheckError;
-use super::super::names::nearest;
 use super::super::scope::Role;
 use super::Resolver;
-use crate::base::Span;
+use crate::base::{Span, nearest};
 use crate::ir::{Extent, Type};
 use crate::syntax::ast::{self, TypeExpr, TypeExprKind};
 

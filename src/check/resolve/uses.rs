@@ -4,11 +4,11 @@ use std::collections::{HashMap, HashSet};
 
 use super::super::UseRequest;
 use super::super::error::CheckError;
-use super::super::names::{Hint, nearest};
+use super::super::names::Hint;
 use super::super::scope::{Binding, Context, Frame, Role, What};
 use super::Resolver;
 use super::lookup::Found;
-use crate::base::{FileId, Span};
+use crate::base::{FileId, Span, nearest};
 use crate::ir::Stmt;
 use crate::syntax::{self, ast};
 
@@ -136,7 +136,9 @@ impl Resolver<'_> {
 
     fn unknown_module(&mut self, module: &str, span: Span) {
         let near = nearest(module, self.file.modules.keys().map(String::as_str));
-        let hint = near.map_or(Hint::UseModule(module.into()), |n| Hint::Nearest(n.into()));
+        let hint = near.map_or(Hint::UseModule(module.into()), |n| {
+            Hint::Nearest(n.into(), None)
+        });
         self.errors.push(CheckError::UnknownName {
             name: module.into(),
             span,

@@ -11,6 +11,36 @@ pub(super) const INVALID: &[(&str, &[&str])] = &[
         &["1:12 unknown_name", "1:22 unknown_name"],
     ),
     ("let y = x\nlet x = 1", &["1:9 unknown_name"]),
+    // A name that is misspelt where it is declared is told there; in doubt, where it is used.
+    (
+        "sample weigt ~ Normal(0, 1)\nlet a = weight\nlet b = weight",
+        &["1:8 unknown_name"],
+    ),
+    (
+        "sample sgima ~ HalfNormal(1)\nsample x ~ Normal(0, sigma)",
+        &["1:8 unknown_name"],
+    ),
+    (
+        "sample weight ~ Normal(0, 1)\nlet a = weigt",
+        &["2:9 unknown_name"],
+    ),
+    (
+        "sample sigma ~ HalfNormal(1)\nsample x ~ Normal(0, sgima)\nsample y ~ Normal(0, sgima)",
+        &["2:22 unknown_name"],
+    ),
+    (
+        "var total = 0\nlet a = totl + total\nlet b = totl",
+        &["2:9 unknown_name"],
+    ),
+    (
+        "var totl = 0\nfor i in 0..3 { total += i }\nreturn total",
+        &["1:5 unknown_name"],
+    ),
+    (
+        "fn dubble(x) { 2 * x }\nlet a = double(1)\nlet b = double(2)",
+        &["1:4 unknown_name"],
+    ),
+    ("for i in 0..3 { s = s + i }", &["1:17 unknown_name"]),
     ("if true { let a = 1 }\nlet b = a", &["2:9 unknown_name"]),
     (
         "sample c ~ Flip(0.5)\nif c { sample x ~ Normal(0, 1) }\nreturn { x }",

@@ -1,6 +1,8 @@
 //! Programs that pass and programs that do not, through the parser.
 
 mod invalid;
+mod linear;
+mod lints;
 mod model;
 mod models;
 mod valid;
@@ -101,22 +103,4 @@ fn deep_expressions_do_not_overflow_a_large_stack() {
     let thread = std::thread::Builder::new().stack_size(512 << 20);
     let told = thread.spawn(move || faults(&text)).unwrap().join().unwrap();
     assert!(told.is_empty(), "{told:?}");
-}
-
-#[test]
-fn warnings_point_at_what_is_seldom_meant() {
-    let warned = |text: &str| -> Vec<&'static str> {
-        let checked = run(text).expect("the program is valid");
-        checked.warnings.iter().map(|w| w.code).collect()
-    };
-    assert_eq!(
-        warned("let sd = 1\nfn f(sum) { sum }\nlet a = f(sd)"),
-        ["odp::check::shadows_builtin"; 2]
-    );
-    assert_eq!(
-        warned("data y: real\nsample y ~ Normal(0, 1)"),
-        ["odp::check::sample_of_data"]
-    );
-    assert_eq!(warned("factor 3 * log(2)"), ["odp::check::constant_factor"]);
-    assert!(warned("sample x ~ Normal(0, 1)\nfactor -x\nif x > 0 { factor 1 }").is_empty());
 }

@@ -246,6 +246,11 @@ impl Builder<'_> {
                 value,
             },
             Err((at, target)) => {
+                // Of `sample x = D` the sign is the mistake.
+                let at = match target {
+                    Target::Draw => self.span(&sign),
+                    _ => at,
+                };
                 self.fault(SyntaxError::AssignTarget { at, target });
                 StmtKind::Expr(Expr {
                     kind: ExprKind::Tuple(Vec::new()),

@@ -3,7 +3,7 @@
 use super::spelling::nearest;
 use super::{CONNECTIVES, Scene};
 use crate::syntax::hint::Hint;
-use crate::syntax::layout::{FrameKind, is_infix};
+use crate::syntax::layout::{FrameKind, is_assignment, is_infix};
 use crate::syntax::lexer::{Kind, ends_operand};
 
 impl Scene<'_> {
@@ -19,6 +19,15 @@ impl Scene<'_> {
         Some(match self.word(0) {
             "let" | "var" if self.word(1) == "mut" => Hint::Var,
             "data" if self.word(1) == "{" => Hint::StanBlock,
+            "data" if self.found_text() == "<" => Hint::Constraint,
+            "fn" if self.found == self.segment.first + 2 && self.wanted.wants("(") => {
+                Hint::FnParens
+            }
+            "distribution" if self.found == self.segment.first + 2 => Hint::DistributionParens,
+            "for" if self.wanted.wants("in") && matches!(self.found_text(), "=" | "(") => {
+                Hint::ForIn
+            }
+            "for" if self.wanted.wants("in") && self.begins_operand(self.found) => Hint::ForIn,
             "data" if self.wanted.wants(":") => Hint::DataColon,
             "else" if self.found == self.segment.first => Hint::ElseAlone,
             _ => return None,
@@ -44,10 +53,17 @@ impl Scene<'_> {
             "<" if first == "sample" && self.text(self.found + 1) == "-" => Hint::Tilde,
             "~" if first == "sample" && self.word(2) == "[" => Hint::Plate,
             "~" if first == "sample" => Hint::SiteName,
+            "~" if self.wanted.expression
+                && self.before() != "~"
+                && self.is_sign(self.found - 1) =>
+            {
+                Hint::NotSign
+            }
             "~" if self.found > self.segment.first => Hint::SampleOrObserve,
             "," if first == "sample" && self.enclosing().is_none() => Hint::OneSite,
             "," if matches!(first, "let" | "for" | "var") && self.binds() => Hint::TuplePattern,
             "," if self.wanted.expression => Hint::Repeated,
+            ";" if self.enclosing() == Some(FrameKind::Square) => Hint::Rows,
             ":" => return self.colon(),
             "|" => Hint::Or,
             "?" => Hint::If,
@@ -63,6 +79,13 @@ impl Scene<'_> {
             "(" | "[" if self.broken_before(self.found) => Hint::SameLine,
             ")" | "]" | "}" if self.wanted.expression && matches!(self.before(), "(" | "[") => {
                 Hint::Empty
+            }
+            "" if self.wanted.expression && self.is_sign(self.found.saturating_sub(1)) => {
+                Hint::GoesOn
+            }
+            ")" | "]" | "}" if self.wanted.expression => Hint::Missing,
+            sign if self.wanted.expression && is_infix(sign) && is_infix(self.before()) => {
+                Hint::Repeated
             }
             _ => return None,
         })
@@ -81,6 +104,9 @@ impl Scene<'_> {
         match first {
             "if" | "for" | "while" | "fn" | "}" if last => Some(Hint::Braces),
             _ if within || self.enclosing() == Some(FrameKind::Square) => Some(Hint::RangeDots),
+            _ if self.enclosing() == Some(FrameKind::Paren) && first != "fn" && first != "data" => {
+                Some(Hint::Keywords)
+            }
             "let" | "var" | "sample" => Some(Hint::NoAnnotation),
             _ if self.found == self.segment.first + 1 => Some(Hint::DataColon),
             _ => None,
@@ -93,6 +119,7 @@ impl Scene<'_> {
             return None;
         }
         Some(match found {
+            word if self.before() == "." => Hint::NoPrefix(word.to_owned()),
             "_" if self.is(self.found, Kind::Name) => Hint::Discard,
             "elif" | "elsif" | "elseif" | "elseIf" => Hint::ElseIf,
             "then" | "do" | "begin" => Hint::Braces,
@@ -101,6 +128,9 @@ impl Scene<'_> {
             "in" if self.enclosing() == Some(FrameKind::Square) => Hint::Plate,
             "to" | "until" | "downto" => Hint::RangeDots,
             "for" if matches!(self.word(0), "sample" | "observe") => Hint::Plate,
+            "where" if !matches!(self.word(0), "data") => Hint::ConditionStatement,
+            "T" if self.text(self.found + 1) == "[" && self.before() == ")" => Hint::Truncate,
+            _ if self.before() == "lambda" => Hint::Closure,
             "for" if self.enclosing() == Some(FrameKind::Square) => Hint::NestComprehension,
             "for" if self.enclosing().is_some() => Hint::InBrackets,
             "if" if self.enclosing() == Some(FrameKind::Square) => Hint::NoFilter,
@@ -146,7 +176,20 @@ impl Scene<'_> {
         if self.is(self.found - 1, Kind::Number) && self.is(self.found, Kind::Name) {
             return Some(Hint::Product);
         }
-        self.wanted.end.then_some(Hint::NewLine)
+        let call = self.is(self.found - 1, Kind::Name)
+            && !self.is(self.found, Kind::Keyword)
+            && self.found_text() != "{"
+            && !self.broken_before(self.found);
+        match self.wanted.end {
+            true if call => Some(Hint::CallParens(self.before().to_owned())),
+            true => Some(Hint::NewLine),
+            false => None,
+        }
+    }
+
+    fn is_sign(&self, i: usize) -> bool {
+        let text = self.text(i);
+        is_infix(text) || is_assignment(text) || matches!(text, "~" | "," | "!")
     }
 
     /// `fn f(x) -> { … }`: the block was read as a record's type.

@@ -122,10 +122,19 @@ impl Scene<'_> {
 
     /// `def f(x)`, `int N`: the first word belongs to another language.
     fn foreign(&self) -> Option<SyntaxError> {
-        if self.found != self.segment.first + 1 || !self.is(self.segment.first, Kind::Name) {
+        let sized = self.word(1) == "[" && self.found > self.segment.first + 1;
+        let second = self.found == self.segment.first + 1;
+        if !(second || sized) || !self.is(self.segment.first, Kind::Name) {
             return None;
         }
         let hint = match self.word(0) {
+            "vector" | "row_vector" | "matrix" | "array" | "int" | "real" if sized => {
+                Hint::DataColon
+            }
+            _ if sized => return None,
+            "switch" | "match" | "case" | "when" | "unless" => Hint::Choice,
+            "try" | "throw" | "raise" | "catch" => Hint::NoExceptions,
+            "class" | "struct" | "type" | "enum" => Hint::RecordType,
             "def" | "function" | "func" | "fun" | "proc" | "define" => Hint::Fn,
             "const" | "val" | "auto" | "mut" => Hint::Let,
             "import" | "include" | "from" | "using" | "require" => Hint::Use,
@@ -152,7 +161,7 @@ impl Scene<'_> {
         if !telling || !self.is(first, Kind::Name) || self.found == first {
             return None;
         }
-        let meant = nearest(self.word(0), &BEGINNINGS)?;
+        let meant = nearest(self.word(0), &BEGINNINGS).filter(|m| *m != self.word(0))?;
         Some(SyntaxError::Misspelt {
             at: self.span(first),
             found: self.word(0).to_owned(),
@@ -168,6 +177,7 @@ impl Scene<'_> {
         let wanted = site || self.wanted.name && !self.wanted.expression;
         let linking = CONNECTIVES.contains(&self.found_text()) && self.found_text() != "for";
         let wanted = wanted && !linking && self.enclosing() != Some(FrameKind::Record);
+        let wanted = wanted && self.before() != ".";
         if !wanted || !self.is(self.found, Kind::Keyword) || self.broken_before(self.found) {
             return None;
         }

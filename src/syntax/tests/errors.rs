@@ -196,7 +196,7 @@ fn what_the_tree_does_not_allow() {
         ("a..b..c", &["range_chain 1:5"]),
         ("f(x) = 3", &["assign_target 1:1"]),
         ("r.a = 3", &["assign_target 1:1"]),
-        ("sample x = D", &["assign_target 1:1"]),
+        ("sample x = D", &["assign_target 1:10"]),
         ("x[1..2][0] = 3", &["assign_target 1:1"]),
         ("sample x[i in xs] ~ D", &["plate_range 1:15"]),
         ("data y: int = 3 = 4", &["twice 1:17"]),

@@ -4,6 +4,7 @@ mod corpus;
 mod errors;
 mod expressions;
 mod format;
+mod format_random;
 mod fuzz;
 mod limits;
 mod places;
