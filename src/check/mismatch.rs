@@ -43,6 +43,8 @@ pub(super) enum Mismatch {
     Ragged { a: Seen, b: Seen },
     #[error("an array cannot hold both `{}` and `{}`", .a.ty, .b.ty)]
     MixedArray { a: Seen, b: Seen },
+    #[error("the arms of an `if` give `{}` and `{}`", .a.ty, .b.ty)]
+    Arms { a: Seen, b: Seen },
     #[error("{place} needs a square matrix, and {} is `{}`", .seen.named(), .seen.ty)]
     NotSquare { seen: Seen, place: String },
     #[error("{} has {}, and {given} indices are given", .seen.named(), axes(.seen.ty.parts().1.len()))]
@@ -165,7 +167,7 @@ impl Mismatch {
                 "odp::check::shape_mismatch"
             }
             ObserveShape { .. } => "odp::check::observe_shape",
-            MixedArray { .. } | Annotation { .. } | AssignKind { .. } => {
+            MixedArray { .. } | Arms { .. } | Annotation { .. } | AssignKind { .. } => {
                 "odp::check::type_mismatch"
             }
             TooManyIndices { .. } => "odp::check::too_many_indices",
@@ -207,7 +209,7 @@ impl Mismatch {
                     .label(b.span, Shown(&b.ty).to_string());
                 b.origin(a.origin(report))
             }
-            Ragged { a, b } | MixedArray { a, b } => {
+            Ragged { a, b } | MixedArray { a, b } | Arms { a, b } => {
                 report.label(b.span, Shown(&b.ty).to_string()).label(
                     a.span,
                     format!("{}, by which the others are measured", Shown(&a.ty)),
@@ -287,6 +289,7 @@ impl Mismatch {
                 _ => "the columns of the first must be as many as the rows of the second; `transpose` swaps them".into(),
             },
             Ragged { .. } => "arrays are rectangular; keep lists of different lengths in one array with offsets".into(),
+            Arms { .. } => "give both arms one type: `real(b)` and `int(b)` make a number of a bool".into(),
             MixedArray { .. } => "use a tuple `(a, b)` or a record `{a: 1, b: 2}` for things of different kinds".into(),
             TooManyIndices { seen, .. } => match seen.ty.parts().1.len() {
                 1 => format!("write `{}[i]`; a matrix is an array of its rows, `[[1, 2], [3, 4]]`", seen.text),

@@ -75,8 +75,8 @@ pub fn check(
     errors.extend(order::too_early(model, &resolved.globals));
     let mut reports: Vec<Report> = errors.iter().map(error::CheckError::report).collect();
     reports.extend(resolved.reports);
-    let (mismatches, result) = infer::infer(model, &resolved.globals, &resolved.locals);
-    reports.extend(mismatches);
+    let inferred = infer::infer(model, &resolved.globals, &resolved.locals);
+    reports.extend(inferred.reports);
     if !reports.is_empty() {
         let mut reports = in_order(reports);
         reports.truncate(MAX_TOLD);
@@ -92,10 +92,16 @@ pub fn check(
     let own = lints.iter().filter(|l| l.file() == program.file);
     let mut warnings = in_order(own.map(Lint::report).collect());
     warnings.truncate(MAX_TOLD);
+    let mut model = resolved.model;
+    model
+        .distributions
+        .iter_mut()
+        .zip(inferred.over_numbers)
+        .for_each(|(d, over_numbers)| d.over_numbers = over_numbers);
     Ok(Checked {
-        model: resolved.model,
+        model,
         warnings,
-        result,
+        result: inferred.result,
     })
 }
 

@@ -146,6 +146,8 @@ pub struct UserDistribution {
     pub cdf: Option<FnId>,
     /// `quantile(p)`.
     pub quantile: Option<FnId>,
+    /// Whether its values are single numbers wherever it is used.
+    pub over_numbers: bool,
     /// Where it stands.
     pub span: Span,
 }

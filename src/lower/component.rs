@@ -16,7 +16,8 @@ use super::split::Part;
 use super::tape::{Block, Tape};
 use super::target::{DiscreteSite, Structure, Target};
 use super::{fill, margin};
-use crate::base::Span;
+use crate::base::{Shape, Span};
+use crate::dist;
 use crate::ir::Op;
 use crate::trace::{NodeId, NoiseGraph, TermKind, TraceError};
 
@@ -267,6 +268,12 @@ impl Component {
                         let origin = graph.nan_origin.clone();
                         return origin.or(Some((node.span, "not a number".to_string())));
                     }
+                    let params = |n: usize| -> Vec<f64> {
+                        node.args[..n].iter().map(|a| element(*a, e)).collect()
+                    };
+                    if let Some(why) = invalid_parameters(&node.op, params) {
+                        return Some((node.span, why));
+                    }
                     return Some((
                         node.span,
                         format!("not a number: it was computed from {}", values.join(", ")),
@@ -457,6 +464,21 @@ fn stretched(graph: &NoiseGraph, columns: &HashMap<usize, usize>) -> Vec<(usize,
     found.sort_by_key(|(c, _)| *c);
     found.dedup_by_key(|(c, _)| *c);
     found
+}
+
+/// Which parameter of a law over numbers is outside of its domain, in words. `params` gives the values of the first ones.
+fn invalid_parameters(op: &Op, params: impl Fn(usize) -> Vec<f64>) -> Option<String> {
+    let (Op::Transport(law) | Op::LogDensity(law) | Op::LogDensitySum(law, _)) = op else {
+        return None;
+    };
+    let base = law.base();
+    let values = params(dist::Describe::params(base).len());
+    let apart: Vec<&[f64]> = values.chunks(1).collect();
+    let scalar = Shape::scalar();
+    let shapes = vec![&scalar; apart.len()];
+    let checked = dist::check_params(&dist::Distribution::Scalar(base), &apart, &shapes);
+    let (_, why) = checked.err()?;
+    Some(format!("{}: {why}", dist::Describe::name(base)))
 }
 
 impl Target for Component {

@@ -672,6 +672,8 @@ impl Machine<'_> {
             ));
         }
         let n = tensors.iter().map(|t| t.shape.dims()[0]).sum();
+        // The parts and what is made of them stand beside the whole.
+        self.room_for(4 * n * inner.len(), args.span)?;
         let kind = tensors.iter().map(|t| t.kind).max().expect("not empty");
         Ok(Value::Num(self.pack(
             &tensors,

@@ -8,6 +8,10 @@ use super::value::{FnValue, Kind, Value};
 use crate::base::Span;
 use crate::ir::FnId;
 
+/// A call that finds less stack left than this gets more.
+const STACK_LEFT: usize = 256 << 10;
+const STACK_MORE: usize = 4 << 20;
+
 impl Machine<'_> {
     pub(super) fn closure(&mut self, id: FnId, span: Span) -> Result<Value> {
         let model = self.model;
@@ -133,7 +137,8 @@ impl Machine<'_> {
         let departed = std::mem::take(&mut self.departed);
         let returns = std::mem::take(&mut self.returns);
         let loops = std::mem::take(&mut self.loop_departures);
-        let result = self.body(id, args, span);
+        // Recursion of the program is recursion here: the stack grows with it.
+        let result = stacker::maybe_grow(STACK_LEFT, STACK_MORE, || self.body(id, args, span));
         self.departed = departed;
         self.returns = returns;
         self.loop_departures = loops;

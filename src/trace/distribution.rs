@@ -945,7 +945,10 @@ impl Machine<'_> {
         match &d.kind {
             DistKind::Scalar { law, params, shape } => {
                 let x = self.number(x, span)?;
-                let all = self.observed_shape(shape, &x, d.span, span)?;
+                let all = match shape.broadcast(&x.shape).filter(|_| each) {
+                    Some(all) => all,
+                    None => self.observed_shape(shape, &x, d.span, span)?,
+                };
                 let mut args: Vec<Tensor> = params
                     .iter()
                     .map(|p| self.broadcast(p, &all, span))
@@ -1044,27 +1047,8 @@ impl Machine<'_> {
                 self.log_prob_ordered_of(parts, &x, span)
             }
             DistKind::User { id, args } => {
-                let user = &self.model.distributions[*id];
-                let Some(function) = user.log_prob else {
-                    return Err(TraceError::model(
-                        "odp::trace::no_log_prob",
-                        format!(
-                            "`{}` has no `log_prob`, so it cannot be observed",
-                            user.name
-                        ),
-                        span,
-                        "observed here",
-                    )
-                    .label(user.span, "add `log_prob(x) { … }` here"));
-                };
-                let f = Value::Fn(Arc::new(super::value::FnValue::Closure {
-                    id: function,
-                    captured: Vec::new(),
-                }));
-                let mut args = args.clone();
-                args.push(x.clone());
-                let v = self.call(&f, args, span)?;
-                self.number(&v, span)
+                let (id, args) = (*id, args.clone());
+                self.log_prob_user(id, &args, x, each, span)
             }
         }
     }

@@ -223,6 +223,11 @@ impl Machine<'_> {
         if let Some(exact) = super::exact::elementwise(f, x, y) {
             return Ok(Value::Num(exact));
         }
+        let whole = |t: &Tensor| t.kind != Kind::Real;
+        if op == B::Div && whole(x) && whole(y) && y.known().is_none() {
+            // The quotient is real, the division by zero that of ints.
+            self.random_ints(BinaryFn::FloorDiv, x, y, span)?;
+        }
         Ok(Value::Num(self.elementwise(f, x, y, kind, span)?))
     }
 
@@ -243,7 +248,7 @@ impl Machine<'_> {
             _ => BinaryFn::Pow,
         };
         let (Some(a), Some(b)) = (x.known_ints(), y.known_ints()) else {
-            return Ok(Value::Num(self.elementwise(f, x, y, Kind::Int, span)?));
+            return self.random_ints(f, x, y, span).map(Value::Num);
         };
         let Some(shape) = x.shape.broadcast(&y.shape) else {
             return self.elementwise(f, x, y, Kind::Int, span).map(Value::Num);
@@ -260,6 +265,46 @@ impl Machine<'_> {
             }
         }
         Ok(Value::Num(Tensor::ints(out, shape)))
+    }
+
+    /// Int with int where chance decides: executions that divide by zero or leave 64 bits are at fault.
+    fn random_ints(&mut self, f: BinaryFn, x: &Tensor, y: &Tensor, span: Span) -> Result<Tensor> {
+        let fault = |m: &mut Self, test: BinaryFn, t: &Tensor, bound: f64, why: &'static str| {
+            let bad = m.elementwise(test, t, &Tensor::real(bound), Kind::Bool, span)?;
+            let bad = m.reduce_all(ReduceFn::Any, &bad, Kind::Bool, span);
+            match bad.payload {
+                Payload::Node(id) => m.fault_where(id, why.into(), span),
+                _ if bad.known_scalar() == Some(1.0) => {
+                    m.fault(int_fault(why, span))?;
+                }
+                _ => {}
+            }
+            Ok(())
+        };
+        let low = self.lowest_of(y);
+        match f {
+            BinaryFn::Rem | BinaryFn::FloorDiv if low.is_none_or(|low| low <= 0) => {
+                fault(self, BinaryFn::Eq, y, 0.0, "division by zero")?
+            }
+            BinaryFn::Pow if low.is_none_or(|low| low < 0) => {
+                fault(self, BinaryFn::Lt, y, 0.0, "a negative exponent of an int")?
+            }
+            _ => {}
+        }
+        let result = self.elementwise(f, x, y, Kind::Int, span)?;
+        let small = matches!(result.payload, Payload::Node(id)
+            if self.graph.highest(id).is_some_and(|h| h < i64::MAX) && self.graph.lowest(id).is_some());
+        if matches!(f, BinaryFn::Mul | BinaryFn::Pow) && !small {
+            let size = self.unary(UnaryFn::Abs, &result, Kind::Real, span);
+            fault(
+                self,
+                BinaryFn::Ge,
+                &size,
+                9.223_372_036_854_775_8e18,
+                "integer overflow",
+            )?;
+        }
+        Ok(result)
     }
 
     fn short_circuit(&mut self, op: BinaryOp, a: &Expr, b: &Expr, span: Span) -> Result<Value> {

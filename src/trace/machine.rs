@@ -20,6 +20,9 @@ use super::value::{Cell, DistKind, DistValue, FnValue, Kind, Payload, Tensor, Va
 use crate::base::{Shape, Span};
 use crate::ir::{Axis, BinaryFn, Model, Op, Place, ReduceFn, UnaryFn};
 
+/// Memory that one operation takes while a program is traced, about.
+const NODE_BYTES: u64 = 600;
+
 /// How far a program may go.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Limits {
@@ -169,6 +172,21 @@ impl<'a> Machine<'a> {
                 "tracing here when the limit was reached",
             )
             .help("unroll less with -O unroll=N, or use less data"));
+        }
+        let bytes = (self.graph.len() as u64).saturating_mul(NODE_BYTES);
+        if bytes > self.limits.max_mem {
+            return Err(TraceError::limit(
+                "odp::limit::memory",
+                format!(
+                    "the operations of this program need more than {} MB",
+                    bytes / 1_000_000
+                ),
+                span,
+                "tracing here when the limit was reached",
+            )
+            .help(
+                "unroll less with -O unroll=N, use less data, or allow more with --max-mem BYTES",
+            ));
         }
         if self.steps <= self.limits.max_steps {
             return Ok(());

@@ -34,6 +34,7 @@ mod ragged_plate;
 mod site;
 mod statement;
 mod transform;
+mod user;
 mod value;
 
 pub use bind::Inputs;

@@ -94,7 +94,7 @@ pub(super) fn mentions(e: &Expr, places: &[Place]) -> bool {
 }
 
 /// Whether an expression is plain: no calls of users' functions, no branches, no draws.
-fn is_plain(e: &Expr) -> bool {
+pub(super) fn is_plain(e: &Expr) -> bool {
     !mentions(e, &[])
 }
 

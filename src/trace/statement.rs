@@ -183,6 +183,14 @@ impl Machine<'_> {
             if m.is_tracing() && m.mask.is_none() && t.known_scalar() == Some(f64::NEG_INFINITY) {
                 return Err(impossible(e.span, "this factor is -inf, whatever is drawn"));
             }
+            if m.is_tracing()
+                && m.mask.is_none()
+                && let Some(x) = t
+                    .known_scalar()
+                    .filter(|x| x.is_nan() || *x == f64::INFINITY)
+            {
+                return Err(no_weight(x, e.span, m.graph.nan_origin.clone()));
+            }
             m.weigh(TermKind::Factor, &t, span);
             Ok(())
         })
@@ -527,6 +535,21 @@ pub(super) struct LoopScope {
     before: Option<NodeId>,
     returns: usize,
     departed: usize,
+}
+
+/// A factor that is no weight, whatever is drawn.
+fn no_weight(x: f64, span: Span, origin: Option<(Span, String)>) -> TraceError {
+    let mut error = TraceError::model(
+        "odp::infer::numeric",
+        format!("this factor is {x}, whatever is drawn"),
+        span,
+        "a log-weight is a finite number, or -inf",
+    );
+    if let Some((at, why)) = origin.filter(|_| x.is_nan()) {
+        error = error.label(at, why);
+    }
+    error.class = super::error::Class::Numeric;
+    error
 }
 
 /// Evidence that no execution can meet.

@@ -197,6 +197,9 @@ impl Infer<'_> {
         };
         let value = self.apply(&callee, &args, span).ty;
         let rank = value.parts().1.len();
+        let number = matches!(value, Ty::Bool | Ty::Int | Ty::Real);
+        let so_far = self.draws_of[index].unwrap_or(true);
+        self.draws_of[index] = Some(so_far && number);
         event(value, rank)
     }
 

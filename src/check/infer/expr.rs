@@ -213,7 +213,29 @@ impl Infer<'_> {
         let second = otherwise.map_or_else(|| Value::of(Ty::Unit), |b| self.block(b));
         self.conditional -= 1;
         self.join_draws(start, middle);
+        if let (Some(a), Some(b)) = (&then.value, otherwise.and_then(|b| b.value.as_ref())) {
+            self.arms_agree((&first, a), (&second, b));
+        }
         first.join(second)
+    }
+
+    /// No bool becomes a number because the other arm is one.
+    fn arms_agree(&mut self, (first, a): (&Value, &Expr), (second, b): (&Value, &Expr)) {
+        let number = |ty: &Ty| matches!(ty, Ty::Int | Ty::Real);
+        let other = |ty: &Ty| matches!(ty, Ty::Bool | Ty::Str);
+        let (x, y) = (&first.ty, &second.ty);
+        if !(number(x) && other(y) || other(x) && number(y)) {
+            return;
+        }
+        let seen = |infer: &Self, value: &Value, e: &Expr| {
+            infer.seen(&Arg {
+                value: value.clone(),
+                span: e.span,
+                expr: Some(e),
+            })
+        };
+        let (a, b) = (seen(self, first, a), seen(self, second, b));
+        self.tell(Mismatch::Arms { a, b });
     }
 
     /// Sites that both arms draw share a slot, which holds either.

@@ -30,8 +30,18 @@ use crate::base::{Report, Span};
 use crate::ir::{Expr, ExprKind, FnId, Model, Place, Type};
 use call::Entry;
 
-/// Finds what does not agree in a model, and the type of its result.
-pub(super) fn infer(model: &Model, globals: &[Slot], locals: &[Vec<Slot>]) -> (Vec<Report>, Type) {
+/// What inference finds.
+pub(super) struct Inferred {
+    /// What does not agree.
+    pub reports: Vec<Report>,
+    /// The type of the program's result.
+    pub result: Type,
+    /// For each user's distribution, whether its values are single numbers wherever it is used.
+    pub over_numbers: Vec<bool>,
+}
+
+/// Finds what does not agree in a model, and its types.
+pub(super) fn infer(model: &Model, globals: &[Slot], locals: &[Vec<Slot>]) -> Inferred {
     let mut infer = Infer {
         model,
         slots: (globals, locals),
@@ -47,12 +57,17 @@ pub(super) fn infer(model: &Model, globals: &[Slot], locals: &[Vec<Slot>]) -> (V
         conditional: 0,
         lowest: usize::MAX,
         result: None,
+        draws_of: vec![None; model.distributions.len()],
     };
     infer.block(&model.body);
     infer.uncalled();
     let reports = infer.errors.iter().map(Told::report).collect();
     let result = infer.result.take();
-    (reports, result.map_or(Type::Unit, |ty| infer.written(&ty)))
+    Inferred {
+        reports,
+        result: result.map_or(Type::Unit, |ty| infer.written(&ty)),
+        over_numbers: infer.draws_of.iter().map(|d| *d == Some(true)).collect(),
+    }
 }
 
 /// Expressions visited before inference stops looking: no program that a person writes comes near.
@@ -70,6 +85,8 @@ struct Infer<'m> {
     errors: Vec<Told>,
     /// How often a variable has changed its type: loops are repeated until it stays.
     changes: usize,
+    /// For each user's distribution, whether all its draws so far were single numbers; `None` before the first.
+    draws_of: Vec<Option<bool>>,
     /// Draws in order, to join those of several arms that share a slot.
     drawn: Vec<(Place, Value)>,
     steps: usize,

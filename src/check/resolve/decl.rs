@@ -239,6 +239,8 @@ impl Resolver<'_> {
             log_prob: ids[1],
             cdf: ids[2],
             quantile: ids[3],
+            // Known once types are.
+            over_numbers: false,
             span,
         });
     }
