@@ -432,7 +432,7 @@ pub(crate) fn diagnose(noise: &Noise, acceptance: Option<f64>, target: &dyn Targ
 pub(crate) fn judge(outcome: &mut Outcome, settings: &Settings, advice: &str) {
     let noise = &outcome.noise;
     let (n, per_chain) = (noise.n, noise.n / noise.chains);
-    let limit = 1.01f64.max(1.0 + 5.0 / per_chain as f64);
+    let limit = 1.01f64.max(1.0 + 10.0 / per_chain as f64);
     let d = outcome.diagnostics.clone();
     match d.rhat_max {
         Some(r) if r > limit => outcome.distrust(format!(
