@@ -19,7 +19,7 @@ pub(super) fn unused(scene: &Scene, effects: &Effects) -> Vec<Lint> {
     let unread = scene
         .usage
         .iter()
-        .filter(|d| !says_so(&d.name) && !(library && d.owner.is_none()));
+        .filter(|d| !says_so(&d.name) && (!library || d.owner.is_some()));
     unread
         .filter_map(|declared| match declared.role {
             Role::Site => site(declared, &read, reached.as_ref()),

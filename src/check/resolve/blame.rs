@@ -6,7 +6,7 @@
 //! observe z ~ Normal(1, sigma)
 //! ```
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use super::super::error::CheckError;
 use super::super::family;
@@ -49,16 +49,23 @@ impl Resolver<'_> {
 
     /// A name that is assigned to without a declaration is read in vain as well: that is one mistake.
     fn drop_reads_of_assigned(&mut self) {
-        let assigned: HashSet<String> = self
+        let assigned: HashMap<String, Span> = self
             .errors
             .iter()
             .filter_map(|error| match error {
-                CheckError::AssignUnknown { name, .. } => Some(name.clone()),
+                CheckError::AssignUnknown { name, span, .. } => Some((name.clone(), *span)),
                 _ => None,
             })
             .collect();
+        let usage = &mut self.usage;
         self.errors.retain(|error| match error {
-            CheckError::UnknownName { name, .. } => !assigned.contains(name),
+            CheckError::UnknownName { name, .. } => match assigned.get(name) {
+                Some(span) => {
+                    usage.read(*span);
+                    false
+                }
+                None => true,
+            },
             _ => true,
         });
     }
