@@ -398,6 +398,15 @@ impl Component {
     /// An execution past the bound: finished by the interpreter, with prior noise of its own.
     fn beyond(&self, tape: &Tape, block: &Block, lane: usize, row: &[f64], kind: Inputs) -> f64 {
         self.overflowed.fetch_add(1, Ordering::Relaxed);
+        if self
+            .error
+            .lock()
+            .expect("no thread panics while it holds this")
+            .is_some()
+        {
+            // The run ends with the first execution's fault: there is no need to find it again.
+            return f64::NAN;
+        }
         let overflow = self
             .overflow
             .as_ref()

@@ -277,7 +277,7 @@ impl Answer {
         }
     }
 
-    fn distrust(&mut self, warning: String) {
+    pub(super) fn distrust(&mut self, warning: String) {
         self.reliable = false;
         self.warnings.push(warning);
     }

@@ -15,7 +15,7 @@ use super::{
     NoiseFacts, OutputFacts, Parts,
 };
 use crate::base::{Entry, Report, Seed, SourceMap, Span};
-use crate::draws::Draws;
+use crate::draws::{Draws, normalized};
 use crate::infer::{self, InferError, Outcome, Settings};
 use crate::ir::Model;
 use crate::lower::{Component, Lowered, Target};
@@ -26,6 +26,10 @@ use crate::trace::{self, TermKind};
 const PRIOR_LOOK: usize = 1000;
 /// A larger share of failing prior executions is a warning.
 const MANY_FAILURES: f64 = 0.01;
+/// A larger share of the posterior beyond the unrolling bound is not to be trusted: prior noise stands there.
+const MUCH_BEYOND: f64 = 0.01;
+/// Programs are unrolled no further on their own.
+const DEEPEST: usize = 256;
 /// The seed of what is looked at before a run has one.
 const LOOK: Seed = Seed(1);
 
@@ -48,7 +52,14 @@ pub struct Bound {
     pub(super) observed: Vec<(String, Entry)>,
     pub(super) compile_s: f64,
     pub(super) max_mem: u64,
+    /// How often loops and recursions that depend on chance are unrolled.
+    pub(super) unroll: usize,
+    /// Traces the program again with another unrolling bound, where the user has not asked for one.
+    pub(super) retrace: Option<Retrace>,
 }
+
+/// See [`Bound::infer`].
+pub(super) type Retrace = Box<dyn Fn(usize) -> Result<Bound, Failure> + Send + Sync>;
 
 /// Makes room for noise that reaches no weight: every execution several times, its weight shared among them.
 fn spread_exact(outcome: &mut Outcome, n_draws: usize) {
@@ -96,6 +107,8 @@ impl Bound {
             observed: Vec::new(),
             compile_s: 0.0,
             max_mem: u64::MAX,
+            unroll: 0,
+            retrace: None,
         };
         bound.description = bound.described();
         bound
@@ -394,6 +407,62 @@ impl Bound {
     /// Impossible evidence, an engine that cannot serve the program, limits, numerical failure. A poor fit is an
     /// [`Answer`] with `reliable: false`.
     pub fn infer(&self, request: &InferRequest) -> Result<Answer, Failure> {
+        let (mut answer, mut beyond) = self.infer_once(request)?;
+        let (mut unroll, mut deeper) = (self.unroll, self.retrace.as_ref());
+        // The posterior may lie where the prior seldom goes.
+        while let Some(retrace) = deeper
+            && beyond > MUCH_BEYOND
+            && unroll < DEEPEST
+            && request.time_budget.is_none()
+        {
+            unroll *= 2;
+            match retrace(unroll) {
+                Ok(bound) => (answer, beyond) = self.in_place_of(bound).infer_once(request)?,
+                Err(_) => deeper = None,
+            }
+        }
+        if beyond > MUCH_BEYOND && request.engine != "prior" {
+            let share = 100.0 * beyond;
+            answer.distrust(format!("{share:.0} % of the draws run past the unrolling bound, where noise is not inferred; try `-O unroll={}`", 2 * unroll.max(1)));
+        }
+        Ok(answer)
+    }
+
+    /// The same program and data traced anew, with what this one was told.
+    fn in_place_of(&self, other: Bound) -> Bound {
+        Bound {
+            levels: self.levels.clone(),
+            observed: self.observed.clone(),
+            compile_s: self.compile_s,
+            max_mem: self.max_mem,
+            prior_failure_rate: self.prior_failure_rate,
+            ..other
+        }
+    }
+
+    /// The share of the posterior's draws that run past the unrolling bound.
+    fn share_beyond(&self, z: &[f64], log_weights: Option<&[f64]>) -> f64 {
+        let Some(component) = self
+            .lowered
+            .components
+            .first()
+            .filter(|_| self.may_overflow())
+        else {
+            return 0.0;
+        };
+        let n = z.len() / self.lowered.dim.max(1);
+        let weights = log_weights.and_then(normalized);
+        let mut share = 0.0;
+        for (i, row) in z.chunks_exact(self.lowered.dim.max(1)).enumerate() {
+            let own: Vec<f64> = component.coordinates.iter().map(|&c| row[c]).collect();
+            if component.overflow_key(&own).is_some() {
+                share += weights.as_ref().map_or(1.0 / n as f64, |w| w[i]);
+            }
+        }
+        share
+    }
+
+    fn infer_once(&self, request: &InferRequest) -> Result<(Answer, f64), Failure> {
         let started = Instant::now();
         let of_infer = |e: InferError| Failure::of_infer(&e, self.model.sources.clone());
         let engine = infer::find(&request.engine).map_err(of_infer)?;
@@ -415,6 +484,7 @@ impl Bound {
         }
         let z = self.noise(&outcome, settings.seed);
         let draws = self.pushed(&z, &outcome);
+        let beyond = self.share_beyond(&z, draws.log_weights.as_deref());
         outcome.noise.z = Vec::new();
         let parts = Parts {
             model: self.description.model.clone(),
@@ -452,7 +522,7 @@ impl Bound {
                 n_terms: self.lowered.graph.terms.len(),
             });
         }
-        Ok(answer)
+        Ok((answer, beyond))
     }
 
     /// What the program returns, written as the language writes it, where none of it depends on chance.

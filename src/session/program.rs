@@ -116,6 +116,7 @@ impl Program {
         };
         let plenty = trace::Limits::default().max_nodes;
         let mut bound = self.lowered(&bound_inputs, at(unroll.unwrap_or(UNROLL[0]), plenty))?;
+        let mut unrolled = unroll.unwrap_or(UNROLL[0]);
         if unroll.is_none() {
             for n in UNROLL.into_iter().skip(1) {
                 if !bound.may_overflow()
@@ -125,7 +126,7 @@ impl Program {
                     break;
                 }
                 match self.lowered(&bound_inputs, at(n, 4 * MAX_UNROLLED_NODES)) {
-                    Ok(next) => bound = next,
+                    Ok(next) => (bound, unrolled) = (next, n),
                     Err(_) => break,
                 }
             }
@@ -143,6 +144,14 @@ impl Program {
             .filter_map(|d| Some((d.name.clone(), data.get(&d.key)?.clone())))
             .collect();
         bound.look_at_prior()?;
+        bound.unroll = unrolled;
+        if unroll.is_none() && bound.may_overflow() {
+            let (program, inputs) = (self.clone(), bound_inputs);
+            let limits = at(0, 4 * MAX_UNROLLED_NODES);
+            bound.retrace = Some(Box::new(move |unroll| {
+                program.lowered(&inputs, trace::Limits { unroll, ..limits })
+            }));
+        }
         bound.max_mem = limits.max_mem;
         bound.compile_s = self.compile_s + started.elapsed().as_secs_f64();
         Ok(bound)

@@ -23,13 +23,14 @@ impl Machine<'_> {
         if !model.functions[id].memo {
             return Ok(closure);
         }
-        // A `memo fn` has one table however often its name is used.
-        while self.memo.len() <= id {
-            self.memo.push(Default::default());
-        }
+        // A `memo fn` has one table however often its name is used, a closure one wherever it is made.
+        let table = match model.functions[id].name.as_str() {
+            "closure" => self.address.child(u64::from(span.start) << 20 ^ id as u64),
+            _ => id as u128,
+        };
         Ok(Value::Fn(Arc::new(FnValue::Memo {
             inner: closure,
-            table: id,
+            table,
         })))
     }
 

@@ -89,10 +89,9 @@ impl Machine<'_> {
             ExprKind::Block(block) => Ok(self.block(block)?.1),
             ExprKind::Memo(f) => {
                 let inner = self.eval(f)?;
-                self.memo.push(Default::default());
                 Ok(Value::Fn(Arc::new(FnValue::Memo {
                     inner,
-                    table: self.memo.len() - 1,
+                    table: self.address.child(u64::from(e.span.start)),
                 })))
             }
         }

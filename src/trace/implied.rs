@@ -11,6 +11,11 @@ use crate::ir::{BinaryFn, Op, UnaryFn};
 const DEPTH: usize = 400;
 
 impl Machine<'_> {
+    /// Whether one condition is the negation of the other.
+    pub(super) fn opposite(&self, a: NodeId, b: NodeId) -> bool {
+        negated(&self.graph, a) == Some(b) || negated(&self.graph, b) == Some(a)
+    }
+
     /// Whether a condition is the same for all executions at this point, and what it is.
     pub(super) fn implied(&self, c: NodeId) -> Option<bool> {
         let mut parts = vec![self.mask?];

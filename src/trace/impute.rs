@@ -204,8 +204,30 @@ impl Machine<'_> {
             filled = drawn.clone();
         }
         filled.missing = left.contains(&true).then(|| left.into());
-        self.bind(target.place, Value::Num(filled));
+        self.bind_drawn(target.place, Value::Num(filled), span)?;
         self.report_drawn(&name, &whole.shape, &at, &drawn, one_by_one, span)
+    }
+
+    /// Under a mask, the other executions keep what the variable was; they may draw it themselves.
+    fn bind_drawn(&mut self, place: Place, filled: Value, span: Span) -> Result<()> {
+        let Some(mask) = self.mask else {
+            self.bind(place, filled);
+            return Ok(());
+        };
+        let value = match self.take(place) {
+            Some(Value::Choice(choice)) if self.implied(choice.0) == Some(false) => {
+                // All have drawn it now where the two masks are each other's opposite.
+                let (c, first, _) = (*choice).clone();
+                match self.opposite(c, mask) {
+                    true => self.merge(c, first, filled, span)?,
+                    false => Value::Choice(Arc::new((c, first, filled))),
+                }
+            }
+            Some(old @ Value::Num(_)) => Value::Choice(Arc::new((mask, filled, old))),
+            _ => filled,
+        };
+        self.bind(place, value);
+        Ok(())
     }
 
     fn report_drawn(

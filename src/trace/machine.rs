@@ -103,7 +103,8 @@ pub struct Machine<'a> {
     pub(super) steps: u64,
     /// For each function, the masks of its running activations.
     pub(super) active: HashMap<usize, Vec<Option<NodeId>>>,
-    pub(super) memo: Vec<HashMap<String, (Option<NodeId>, Value)>>,
+    /// What memoised functions remember: by table, by argument.
+    pub(super) memo: HashMap<u128, HashMap<String, (Option<NodeId>, Value)>>,
     pub(super) sites: Vec<SiteOutput>,
     /// Lines of `print`.
     pub(super) printed: Vec<String>,
@@ -143,7 +144,7 @@ impl<'a> Machine<'a> {
             address: Address::default(),
             steps: 0,
             active: HashMap::new(),
-            memo: Vec::new(),
+            memo: HashMap::new(),
             sites: Vec::new(),
             printed: Vec::new(),
             simulated: Vec::new(),

@@ -11,7 +11,7 @@ impl Machine<'_> {
     pub(super) fn call_memo(
         &mut self,
         inner: &Value,
-        table: usize,
+        table: u128,
         args: Vec<Value>,
         span: Span,
     ) -> Result<Value> {
@@ -19,7 +19,7 @@ impl Machine<'_> {
             return self.call_memo_by_value(inner, table, args, path, span);
         }
         let key = self.memo_key(&args, span)?;
-        let known = self.memo[table].get(&key).cloned();
+        let known = self.memo.get(&table).and_then(|t| t.get(&key)).cloned();
         let mask = self.mask;
         let (seen, old) = match known {
             Some((seen, value)) if seen.is_none() || seen == mask => return Ok(value),
@@ -35,7 +35,8 @@ impl Machine<'_> {
             None => mask,
         };
         self.mask = fresh;
-        self.address.push_absolute(&[table as u64, fnv(&key)]);
+        self.address
+            .push_absolute(&[table as u64, (table >> 64) as u64, fnv(&key)]);
         let value = self.call(inner, args, span)?;
         self.address.pop();
         self.mask = mask;
@@ -48,7 +49,8 @@ impl Machine<'_> {
         } else {
             mask
         };
-        self.memo[table].insert(key, (covered, value.clone()));
+        let remembered = self.memo.entry(table).or_default();
+        remembered.insert(key, (covered, value.clone()));
         Ok(value)
     }
 
@@ -56,7 +58,7 @@ impl Machine<'_> {
     fn call_memo_by_value(
         &mut self,
         inner: &Value,
-        table: usize,
+        table: u128,
         args: Vec<Value>,
         (path, t): (Vec<usize>, Tensor),
         span: Span,

@@ -104,7 +104,7 @@ pub enum FnValue {
     /// A built-in.
     Builtin(Builtin),
     /// One that remembers; its number keys the table of what it remembers.
-    Memo { inner: Value, table: usize },
+    Memo { inner: Value, table: u128 },
 }
 
 /// A distribution with its arguments.

@@ -62,7 +62,7 @@ fn cases() -> impl Iterator<Item = (&'static dyn Univariate, &'static [f64])> {
 pub fn difference(f: impl Fn(f64) -> f64, at: f64, step: f64) -> (f64, f64) {
     const SHRINK: f64 = 1.4;
     let (mut best, mut error) = (f64::NAN, f64::INFINITY);
-    let (mut last, mut h) = (Vec::new(), step);
+    let (mut last, mut h): (Vec<f64>, f64) = (Vec::new(), step);
     for _ in 0..14 {
         let (up, down) = (at + h, at - h);
         let mut row = vec![(f(up) - f(down)) / (up - down)];
