@@ -28,7 +28,8 @@ const PRIOR_LOOK: usize = 1000;
 const MANY_FAILURES: f64 = 0.01;
 /// A larger share of the posterior beyond the unrolling bound is not to be trusted: prior noise stands there.
 const MUCH_BEYOND: f64 = 0.01;
-/// Programs are unrolled no further on their own.
+/// How much further a program is unrolled whose posterior lies beyond the bound; no further than this on its own.
+const DEEPER: usize = 8;
 const DEEPEST: usize = 256;
 /// The seed of what is looked at before a run has one.
 const LOOK: Seed = Seed(1);
@@ -408,18 +409,15 @@ impl Bound {
     /// [`Answer`] with `reliable: false`.
     pub fn infer(&self, request: &InferRequest) -> Result<Answer, Failure> {
         let (mut answer, mut beyond) = self.infer_once(request)?;
-        let (mut unroll, mut deeper) = (self.unroll, self.retrace.as_ref());
-        // The posterior may lie where the prior seldom goes.
-        while let Some(retrace) = deeper
+        let mut unroll = self.unroll;
+        // The posterior may lie where the prior seldom goes: once more, much deeper.
+        if let Some(retrace) = &self.retrace
             && beyond > MUCH_BEYOND
-            && unroll < DEEPEST
             && request.time_budget.is_none()
+            && let Ok(bound) = retrace((DEEPER * unroll).min(DEEPEST))
         {
-            unroll *= 2;
-            match retrace(unroll) {
-                Ok(bound) => (answer, beyond) = self.in_place_of(bound).infer_once(request)?,
-                Err(_) => deeper = None,
-            }
+            unroll = (DEEPER * unroll).min(DEEPEST);
+            (answer, beyond) = self.in_place_of(bound).infer_once(request)?;
         }
         if beyond > MUCH_BEYOND && request.engine != "prior" {
             let share = 100.0 * beyond;

@@ -44,7 +44,8 @@ pub use machine::{Limits, RunNoise};
 pub use outputs::{OutputNode, Source, element_name};
 pub use value::Kind;
 
-use crate::ir::Model;
+use crate::base::Span;
+use crate::ir::{Model, StmtKind};
 use error::Result;
 use machine::{Machine, Mode, Weighed};
 use value::{Tensor, Value};
@@ -90,7 +91,7 @@ pub fn trace(model: &Model, inputs: &Inputs, limits: Limits) -> Result<Traced> {
     let mut machine = Machine::new(model, inputs, limits, Mode::Trace);
     let result = walk(&mut machine)?;
     let text = result.as_ref().and_then(literal::literal);
-    let outputs = machine.outputs(result, model.body.span)?;
+    let outputs = machine.outputs(result, returned_span(model))?;
     Ok(Traced {
         outputs,
         graph: machine.graph,
@@ -117,6 +118,15 @@ fn walk(machine: &mut Machine) -> Result<Option<Value>> {
     let model = machine.model;
     machine.block(&model.body)?;
     Ok(machine.frames[0].returned.take())
+}
+
+/// Where a program says what it gives: its last `return`, or all of it.
+fn returned_span(model: &Model) -> Span {
+    let last = model.body.stmts.iter().rev().find_map(|s| match &s.kind {
+        StmtKind::Return(Some(e)) => Some(e.span),
+        _ => None,
+    });
+    last.unwrap_or(model.body.span)
 }
 
 /// A tensor in the user's words.
