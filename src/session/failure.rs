@@ -83,6 +83,9 @@ impl Failure {
             InferError::BadOption { .. } => {
                 Some("`odp engines NAME` lists an engine's options".to_string())
             }
+            InferError::CannotServe { .. } => {
+                Some("`--infer auto` picks an engine that can".to_string())
+            }
             InferError::NotSmooth { .. } => Some(
                 "`--infer auto` picks an engine that copes with this; `diffusion` and `smc` do"
                     .to_string(),

@@ -167,6 +167,13 @@ impl StoreError {
             StoreError::NotText { .. } => {
                 "save it as UTF-8; `.npy` and `.npz` are read as NumPy arrays"
             }
+            StoreError::BadEntry { .. } => {
+                "an entry is a number, a bool, a text, or a rectangular array of one kind of these"
+            }
+            StoreError::BadArray { .. } => "write it again, with `numpy.save` or `numpy.savez`",
+            StoreError::Unwritable { .. } => {
+                "choose a path in a folder that exists, and that you may write to"
+            }
             StoreError::UnknownFormat { .. } => {
                 "data files are `.json` (Stan's JSON), `.csv`, `.npy` or `.npz`"
             }

@@ -319,7 +319,13 @@ impl Machine<'_> {
                 ),
                 decl.span,
                 "declared here",
-            ));
+            )
+            .help(match shape.rank() {
+                0 => "one value is declared without sizes: `real`",
+                1 => "an array of one axis is declared with one size: `real[n]`",
+                2 => "a matrix is declared with two sizes: `real[n, m]`",
+                _ => "an array is declared with one size for each axis: `real[n, m, k]`",
+            }));
         }
         for (k, (size, &found)) in decl.sizes.iter().zip(shape.dims()).enumerate() {
             match size {
@@ -340,7 +346,8 @@ impl Machine<'_> {
                             decl.name_span,
                             format!("the data has shape {shape}"),
                         )
-                        .label(e.span, format!("this is {want}")));
+                        .label(e.span, format!("this is {want}"))
+                        .help("sizes of one name are equal: correct the data, or give this array a size of its own"));
                     }
                 }
             }
@@ -402,7 +409,8 @@ impl Machine<'_> {
             condition.span,
             "this must hold for every element",
         )
-        .label(decl.name_span, "declared here"))
+        .label(decl.name_span, "declared here")
+        .help("correct the data; if the value is right, the `where` is too narrow"))
     }
 }
 
