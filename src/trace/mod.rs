@@ -108,7 +108,7 @@ pub fn run(model: &Model, inputs: &Inputs, limits: Limits, noise: RunNoise) -> R
     let mut machine = Machine::new(model, inputs, limits, Mode::Run(noise));
     let result = walk(&mut machine)?;
     Ok(Execution {
-        outputs: machine.outputs(result, model.body.span)?,
+        outputs: machine.outputs(result, returned_span(model))?,
         weighed: machine.weighed,
     })
 }
