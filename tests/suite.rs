@@ -260,5 +260,5 @@ fn every_example_of_the_standard_library_does_what_it_says() {
 
 #[test]
 fn the_specification_does_what_it_says() {
-    hold(files("docs/language", "md"), fenced, 1);
+    hold(files("docs/language", "md"), fenced, 300);
 }

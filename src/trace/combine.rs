@@ -94,6 +94,9 @@ impl Machine<'_> {
         let d = self.flat(d, span);
         match &d.kind {
             DistKind::Scalar { law, params, shape } => {
+                if let [(low, at), (high, _)] = extra {
+                    self.refuse_empty_interval(wrap, low, high, *at)?;
+                }
                 let (mut params, mut shape) = (params.clone(), shape.clone());
                 for (t, at) in extra {
                     shape = fitting(&shape, t, *at)?;
@@ -136,6 +139,29 @@ impl Machine<'_> {
             }
             _ => Err(cannot_wrap(wrap, at)),
         }
+    }
+
+    /// Known bounds leave something between them.
+    fn refuse_empty_interval(
+        &self,
+        wrap: Wrap,
+        low: &Tensor,
+        high: &Tensor,
+        at: Span,
+    ) -> Result<()> {
+        let (Some(a), Some(b)) = (low.known_scalar(), high.known_scalar()) else {
+            return Ok(());
+        };
+        if a <= b || !self.is_tracing() || self.mask.is_some() {
+            return Ok(());
+        }
+        Err(TraceError::model(
+            "odp::trace::invalid_parameter",
+            format!("{}: lower {a} is above upper {b}", wrap.name()),
+            at,
+            format!("nothing lies between {a} and {b}"),
+        )
+        .help("give the smaller bound as `lower`"))
     }
 
     #[allow(clippy::too_many_arguments)]

@@ -299,7 +299,7 @@ impl Machine<'_> {
                 self,
                 BinaryFn::Ge,
                 &size,
-                9.223_372_036_854_775_8e18,
+                9.223_372_036_854_776e18,
                 "integer overflow",
             )?;
         }

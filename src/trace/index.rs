@@ -376,7 +376,19 @@ impl Machine<'_> {
         if along.iter().any(|a| matches!(a, Along::Random(..))) {
             return self.random_gather(&t, along, args.len(), span);
         }
-        Ok(Value::Num(self.known_gather(&t, &along, span)))
+        let picked = self.known_gather(&t, &along, span);
+        if let Payload::Cells(cells) = &picked.payload
+            && cells.contains(&Cell::Unset)
+        {
+            return Err(TraceError::model(
+                "odp::trace::unset",
+                "an element is read that is not drawn yet",
+                span,
+                "a chain reads what stands before it",
+            )
+            .help("its elements are drawn in order, from index 0"));
+        }
+        Ok(Value::Num(picked))
     }
 
     fn known_gather(&mut self, t: &Tensor, along: &[Along], span: Span) -> Tensor {

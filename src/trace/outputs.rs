@@ -69,12 +69,7 @@ impl Machine<'_> {
     pub(super) fn outputs(&mut self, result: Option<Value>, span: Span) -> Result<Vec<OutputNode>> {
         let mut out = Vec::new();
         match result {
-            Some(Value::Record(fields)) => {
-                for (name, v) in fields.iter() {
-                    self.flatten(name, v, None, span, &mut out)?;
-                }
-            }
-            Some(v) => self.flatten("value", &v, None, span, &mut out)?,
+            Some(v) => self.flatten_result(&v, None, span, &mut out)?,
             None => {
                 for site in std::mem::take(&mut self.sites) {
                     let indices: Vec<String> = site.loops.iter().map(i64::to_string).collect();
@@ -91,6 +86,33 @@ impl Machine<'_> {
             self.flatten(&site.name, &site.value, site.mask, span, &mut out)?;
         }
         self.merge_namesakes(out, span)
+    }
+
+    /// A record names its outputs, also where chance decides which record it is.
+    fn flatten_result(
+        &mut self,
+        v: &Value,
+        present: Option<NodeId>,
+        span: Span,
+        out: &mut Vec<OutputNode>,
+    ) -> Result<()> {
+        match v {
+            Value::Record(fields) => {
+                for (name, v) in fields.iter() {
+                    self.flatten(name, v, present, span, out)?;
+                }
+                Ok(())
+            }
+            Value::Choice(choice) if records(v) => {
+                let (c, a, b) = (**choice).clone();
+                let first = self.and_mask(present, c, span);
+                let not = self.not_mask(c, span);
+                let second = self.and_mask(present, not, span);
+                self.flatten_result(&a, Some(first), span, out)?;
+                self.flatten_result(&b, Some(second), span, out)
+            }
+            other => self.flatten("value", other, present, span, out),
+        }
     }
 
     fn flatten(
@@ -267,6 +289,15 @@ impl Machine<'_> {
             }
         }
         Ok(merged)
+    }
+}
+
+/// Whether a value is a record in every execution.
+fn records(v: &Value) -> bool {
+    match v {
+        Value::Record(_) | Value::Bottom => true,
+        Value::Choice(choice) => records(&choice.1) && records(&choice.2),
+        _ => false,
     }
 }
 

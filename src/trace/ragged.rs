@@ -25,6 +25,9 @@ pub(super) struct Walk {
     pub length: Option<Tensor>,
 }
 
+/// What is done with the values at one place of one or two arrays.
+type EachPlace<'a> = dyn FnMut(&mut Machine, Value, Option<Value>) -> Result<Value> + 'a;
+
 impl Machine<'_> {
     /// The condition and the two sides of a value that is one of several.
     pub(super) fn opened(
@@ -328,7 +331,7 @@ impl Machine<'_> {
         &mut self,
         a: &Value,
         b: Option<&Value>,
-        f: &mut dyn FnMut(&mut Self, Value, Option<Value>) -> Result<Value>,
+        f: &mut EachPlace,
     ) -> Result<Option<Value>> {
         let (items, others, length) = match (a, b) {
             (Value::Ragged(x), None) => (x.items.clone(), vec![None; x.items.len()], &x.length),

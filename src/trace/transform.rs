@@ -230,10 +230,10 @@ impl Machine<'_> {
 
     fn gives_positive(&self, id: NodeId) -> bool {
         use UnaryFn::*;
-        match self.graph.node(id).op {
-            Op::Unary(Exp | Sqrt | Abs | Softplus | InvLogit | Phi | Square | Cosh) => true,
-            _ => false,
-        }
+        matches!(
+            self.graph.node(id).op,
+            Op::Unary(Exp | Sqrt | Abs | Softplus | InvLogit | Phi | Square | Cosh)
+        )
     }
 
     #[allow(clippy::too_many_arguments)]
