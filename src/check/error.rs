@@ -387,7 +387,7 @@ impl CheckError {
             }
             UsedBeforeSet { .. } => "move the call below the declaration".into(),
             EndlessRecursion { .. } => {
-                "add a case that returns without the call, such as `if n == 0 { … } else { … }`"
+                "add a case that returns without the call, such as `if n == 0 { … } else { … }`; no --max-depth is enough without"
                     .into()
             }
             OutsideLoop { keyword, .. } => match *keyword {

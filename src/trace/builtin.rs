@@ -162,9 +162,11 @@ impl Machine<'_> {
         if let Some(v) = self.over_places(b, &values, &named, span)? {
             return Ok(v);
         }
-        let is_open = |v: &Value| matches!(v, Value::Choice(_) | Value::Ragged(_));
+        if let (Builtin::Length, [Value::List(items)]) = (b, &values[..]) {
+            return Ok(Value::Num(Tensor::int(items.len() as i64)));
+        }
         if !takes_walks(b)
-            && let Some(i) = values.iter().position(is_open)
+            && let Some(i) = values.iter().position(super::ragged::is_open)
         {
             return self.distribute(b, values, named, i, span);
         }

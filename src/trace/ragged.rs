@@ -9,7 +9,7 @@
 
 use std::sync::Arc;
 
-use super::error::Result;
+use super::error::{Result, TraceError};
 use super::graph::NodeId;
 use super::machine::Machine;
 use super::value::{Kind, Payload, Ragged, Tensor, Value};
@@ -47,6 +47,20 @@ impl Machine<'_> {
                     Ok(Some((any, one.clone(), one)))
                 }
             },
+            Value::List(items) => {
+                let Some(i) = items.iter().position(is_open) else {
+                    return Ok(None);
+                };
+                let Some((c, a, b)) = self.opened(&items[i], span)? else {
+                    return Ok(None);
+                };
+                let mut with = |v: Value| {
+                    let mut items = items.to_vec();
+                    items[i] = v;
+                    self.array_of(items, span)
+                };
+                Ok(Some((c, with(a)?, with(b)?)))
+            }
             _ => Ok(None),
         }
     }
@@ -213,8 +227,29 @@ impl Machine<'_> {
         }
         match walk.length {
             Some(length) => Ok(self.ragged(values, length)),
-            None => self.array_of(values, span),
+            None => self.rectangular(values, span),
         }
+    }
+
+    /// The array of some values, which are of one shape where they are numbers.
+    pub(super) fn rectangular(&mut self, values: Vec<Value>, span: Span) -> Result<Value> {
+        let shape = |v: &Value| match v {
+            Value::Num(t) => Some(t.shape.clone()),
+            _ => None,
+        };
+        let shapes: Option<Vec<Shape>> = values.iter().map(shape).collect();
+        if let Some(shapes) = shapes
+            && let Some(other) = shapes.iter().find(|s| **s != shapes[0])
+        {
+            return Err(TraceError::model(
+                "odp::trace::shape_mismatch",
+                "the rows of an array are of different sizes",
+                span,
+                format!("one is {}, another {other}", shapes[0]),
+            )
+            .help("arrays are rectangular: keep rows of different sizes in one long array, with where each begins"));
+        }
+        self.array_of(values, span)
     }
 
     /// Narrows the mask to the executions that have a place i; false where none does.
@@ -370,6 +405,15 @@ impl Machine<'_> {
             Payload::Node(id) => self.graph.lowest(id),
             _ => t.known_int(),
         }
+    }
+}
+
+/// Whether chance decides what a value is, beyond its numbers.
+pub(super) fn is_open(v: &Value) -> bool {
+    match v {
+        Value::Choice(_) | Value::Ragged(_) => true,
+        Value::List(items) => items.iter().any(is_open),
+        _ => false,
     }
 }
 
