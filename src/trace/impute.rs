@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::distribution::child;
+use super::draw::child;
 use super::error::{Result, TraceError};
 use super::machine::{Machine, from_cells};
 use super::outputs::{SiteOutput, element_name};

@@ -1,15 +1,15 @@
-//! Indexing: elements, slices, gathers by known and by random indices, and assignment to elements.
+//! Indexing: elements, slices, gathers by known and by random indices.
 
 use std::sync::Arc;
 
 use super::error::{Result, TraceError};
-use super::machine::{Machine, cell_tensor};
+use super::machine::Machine;
 use super::value::{Cell, DistKind, DistValue, Kind, Payload, Tensor, Value};
 use crate::base::{Shape, Span};
-use crate::ir::{BinaryFn, BinaryOp, Expr, IndexArg, Op, Place, ReduceFn};
+use crate::ir::{BinaryFn, BinaryOp, Expr, IndexArg, Op, ReduceFn};
 
 /// One place between the brackets, evaluated.
-enum Along {
+pub(super) enum Along {
     /// One element: the axis goes.
     One(usize),
     /// These elements.
@@ -31,7 +31,13 @@ impl Machine<'_> {
         self.index_value(v, args, span, of.span)
     }
 
-    fn index_value(&mut self, v: Value, args: &[IndexArg], span: Span, of: Span) -> Result<Value> {
+    pub(super) fn index_value(
+        &mut self,
+        v: Value,
+        args: &[IndexArg],
+        span: Span,
+        of: Span,
+    ) -> Result<Value> {
         match v {
             Value::Num(t) => self.index_tensor(t, args, span, of),
             Value::List(items) => self.index_list(&items, args, span, of),
@@ -60,125 +66,6 @@ impl Machine<'_> {
                 format!("this is {}", other.describe()),
             )),
         }
-    }
-
-    /// One element of an array of random length; `None` where the first index is no single number.
-    fn ragged_item(
-        &mut self,
-        r: &super::value::Ragged,
-        args: &[IndexArg],
-        span: Span,
-        of: Span,
-    ) -> Result<Option<Value>> {
-        let (IndexArg::At(e), rest) = (&args[0], &args[1..]) else {
-            return Ok(None);
-        };
-        let i = match self.eval(e)? {
-            Value::Num(t) if t.is_scalar() && t.kind == Kind::Int => t,
-            _ => return Ok(None),
-        };
-        let below = self.elementwise(BinaryFn::Lt, &i, &Tensor::int(0), Kind::Bool, e.span)?;
-        let above = self.elementwise(BinaryFn::Ge, &i, &r.length, Kind::Bool, e.span)?;
-        let outside = self.elementwise(BinaryFn::Or, &below, &above, Kind::Bool, e.span)?;
-        if let Payload::Node(id) = outside.payload
-            && self.implied(id) != Some(false)
-        {
-            self.fault_where(id, "an index is outside of this array".into(), e.span);
-        }
-        let item = match i.known_int() {
-            Some(k) => match usize::try_from(k).ok().and_then(|k| r.items.get(k)) {
-                Some(item) => item.clone(),
-                None => Value::Bottom,
-            },
-            None => self.random_item(&r.items, &i, e.span)?,
-        };
-        if rest.is_empty() {
-            return Ok(Some(item));
-        }
-        self.index_value(item, rest, span, of).map(Some)
-    }
-
-    /// `x[lo..hi, …]` with bounds that depend on chance, along the first axis.
-    fn random_slice(
-        &mut self,
-        t: &Tensor,
-        (lo, hi): (Tensor, Tensor),
-        rest: &[IndexArg],
-        at: Span,
-        span: Span,
-    ) -> Result<Value> {
-        let n = t.shape.dims()[0];
-        let size = Tensor::int(n as i64);
-        let length = self.elementwise(BinaryFn::Sub, &hi, &lo, Kind::Int, at)?;
-        for (a, b) in [(&lo, &Tensor::int(0)), (&size, &hi), (&hi, &lo)] {
-            let outside = self.elementwise(BinaryFn::Lt, a, b, Kind::Bool, at)?;
-            if let Payload::Node(id) = outside.payload {
-                self.fault_where(id, format!("a slice is outside of 0..{n}").into(), at);
-            }
-        }
-        let before = self.mask;
-        let mut items = Vec::with_capacity(n);
-        for k in 0..n {
-            if !self.enter_place(&length, k, before, at)? {
-                break;
-            }
-            let place =
-                self.elementwise(BinaryFn::Add, &lo, &Tensor::int(k as i64), Kind::Int, at)?;
-            let row = self.pick_at(t, &[(place, at)], span)?;
-            let row = match rest {
-                [] => Ok(row),
-                rest => self.index_value(row, rest, span, at),
-            };
-            self.mask = before;
-            items.push(row?);
-        }
-        Ok(self.ragged(items, length))
-    }
-
-    /// The bounds of a first index that is a slice whose length depends on chance.
-    fn random_bounds(&mut self, a: &IndexArg, n: usize) -> Result<Option<(Tensor, Tensor, Span)>> {
-        let IndexArg::Slice { lo, hi, span } = a else {
-            return Ok(None);
-        };
-        let lo = match lo {
-            Some(e) => self.int_scalar(e)?,
-            None => Tensor::int(0),
-        };
-        let hi = match hi {
-            Some(e) => self.int_scalar(e)?,
-            None => Tensor::int(n as i64),
-        };
-        let known = lo.known_int().is_some() && hi.known_int().is_some();
-        Ok((!known).then_some((lo, hi, *span)))
-    }
-
-    /// `x[mask]` with a mask that depends on chance: as many elements as it has trues.
-    fn random_mask(&mut self, t: &Tensor, mask: &Tensor, span: Span) -> Result<Value> {
-        let n = mask.shape.len();
-        let axis = super::expression::axis_view(&mask.shape, 0);
-        let length = self.reduce_all(ReduceFn::Sum, mask, Kind::Int, span);
-        let ranks = self.emit(
-            Op::Scan(crate::ir::ScanFn::CumSum, axis),
-            &[mask],
-            mask.shape.clone(),
-            Kind::Int,
-            span,
-        );
-        let mut items = Vec::with_capacity(n);
-        for k in 0..n as i64 {
-            let ranked =
-                self.elementwise(BinaryFn::Eq, &ranks, &Tensor::int(k + 1), Kind::Bool, span)?;
-            let here = self.elementwise(BinaryFn::And, &ranked, mask, Kind::Bool, span)?;
-            let place = self.emit(
-                Op::Reduce(ReduceFn::ArgMax, axis),
-                &[&here],
-                Shape::scalar(),
-                Kind::Int,
-                span,
-            );
-            items.push(self.pick_at(t, &[(place, span)], span)?);
-        }
-        Ok(self.ragged(items, length))
     }
 
     /// One of an array of independent distributions.
@@ -302,35 +189,6 @@ impl Machine<'_> {
         }
     }
 
-    /// An element of a list by a random index: each under its own condition.
-    fn random_item(&mut self, items: &[Value], index: &Tensor, span: Span) -> Result<Value> {
-        if !index.is_scalar() {
-            return Err(TraceError::model(
-                "odp::trace::random_gather",
-                "values that are not numbers of one shape are picked one by one",
-                span,
-                "an array of indices that depend on chance",
-            )
-            .help("write a comprehension: `[xs[i] for i in index]`"));
-        }
-        self.inside_or_fault(index, items.len(), span)?;
-        let mut result = Value::Bottom;
-        for (i, item) in items.iter().enumerate().rev() {
-            let here = self.elementwise(
-                BinaryFn::Eq,
-                index,
-                &Tensor::int(i as i64),
-                Kind::Bool,
-                span,
-            )?;
-            let Payload::Node(c) = here.payload else {
-                return Ok(item.clone());
-            };
-            result = self.merge(c, item.clone(), result, span)?;
-        }
-        Ok(result)
-    }
-
     pub(super) fn index_tensor(
         &mut self,
         t: Tensor,
@@ -391,7 +249,7 @@ impl Machine<'_> {
         Ok(Value::Num(picked))
     }
 
-    fn known_gather(&mut self, t: &Tensor, along: &[Along], span: Span) -> Tensor {
+    pub(super) fn known_gather(&mut self, t: &Tensor, along: &[Along], span: Span) -> Tensor {
         let mut flat = vec![0usize];
         let mut sizes = Vec::new();
         for (k, a) in along.iter().enumerate() {
@@ -435,121 +293,7 @@ impl Machine<'_> {
         picked
     }
 
-    /// With random indices among the first `n_args` axes: known ones are applied first, then one gather.
-    fn random_gather(
-        &mut self,
-        t: &Tensor,
-        along: Vec<Along>,
-        n_args: usize,
-        span: Span,
-    ) -> Result<Value> {
-        if t.missing.is_some() {
-            return Err(TraceError::model(
-                "odp::trace::missing_read",
-                "an index that depends on chance may meet a missing element",
-                span,
-                "some elements here are missing in the data",
-            )
-            .help("observe the array first; from there on it has its imputed values"));
-        }
-        let all_scalar = along[..n_args]
-            .iter()
-            .all(|a| matches!(a, Along::One(_) | Along::Random(..)));
-        if all_scalar {
-            let mut indices = Vec::with_capacity(n_args);
-            for a in along.into_iter().take(n_args) {
-                indices.push(match a {
-                    Along::One(i) => (Tensor::int(i as i64), span),
-                    Along::Random(index, at) => (index, at),
-                    _ => unreachable!("checked above"),
-                });
-            }
-            return self.pick_at(t, &indices, span);
-        }
-        // Slices beside random indices: apply the known parts, then index what is left axis by axis.
-        let mut result = t.clone();
-        let mut axis = 0;
-        for a in along.into_iter().take(n_args) {
-            result = match a {
-                Along::One(i) => self.axis_pick(&result, axis, &[i], true, span),
-                Along::Many(is) => {
-                    let next = self.axis_pick(&result, axis, &is, false, span);
-                    axis += 1;
-                    next
-                }
-                Along::Array(is, shape) if shape.rank() == 1 => {
-                    let next = self.axis_pick(&result, axis, &is, false, span);
-                    axis += 1;
-                    next
-                }
-                Along::Random(index, at) if axis == 0 => {
-                    let rank = index.shape.rank();
-                    let Value::Num(next) = self.pick_at(&result, &[(index, at)], span)? else {
-                        return Ok(Value::Bottom);
-                    };
-                    axis += rank;
-                    next
-                }
-                Along::Random(index, at) => {
-                    let next = self.random_axis(&result, axis, &index, at)?;
-                    axis += index.shape.rank();
-                    next
-                }
-                Along::Array(is, shape) => {
-                    let flat = self.axis_pick(&result, axis, &is, false, span);
-                    let d = flat.shape.dims();
-                    let sizes = [&d[..axis], shape.dims(), &d[axis + 1..]].concat();
-                    axis += shape.rank();
-                    flat.reshaped(Shape(sizes))
-                }
-            };
-        }
-        Ok(Value::Num(result))
-    }
-
-    /// Random indices along an inner axis: the axis is brought to the front first.
-    fn random_axis(
-        &mut self,
-        t: &Tensor,
-        axis: usize,
-        index: &Tensor,
-        span: Span,
-    ) -> Result<Tensor> {
-        let d = t.shape.dims();
-        let (outer, n, inner): (usize, usize, usize) = (
-            d[..axis].iter().product(),
-            d[axis],
-            d[axis + 1..].iter().product(),
-        );
-        let order: Vec<u32> = (0..n)
-            .flat_map(|i| {
-                (0..outer)
-                    .flat_map(move |o| (0..inner).map(move |k| ((o * n + i) * inner + k) as u32))
-            })
-            .collect();
-        let rest: Vec<usize> = d[..axis].iter().chain(&d[axis + 1..]).copied().collect();
-        let front = self.pick(t, order, Shape([&[n], &rest[..]].concat()), span);
-        let picked = match self.pick_at(&front, &[(index.clone(), span)], span)? {
-            Value::Num(t) => t,
-            _ => return Ok(Tensor::real(f64::NAN)),
-        };
-        if index.is_scalar() {
-            return Ok(picked);
-        }
-        // The indices' own axes go behind those that were before this one.
-        let (k, inner) = (index.shape.len(), d[axis + 1..].iter().product::<usize>());
-        let order: Vec<u32> = (0..outer)
-            .flat_map(|o| {
-                (0..k).flat_map(move |i| {
-                    (0..inner).map(move |j| ((i * outer + o) * inner + j) as u32)
-                })
-            })
-            .collect();
-        let sizes = [&d[..axis], index.shape.dims(), &d[axis + 1..]].concat();
-        Ok(self.pick(&picked, order, Shape(sizes), span))
-    }
-
-    fn axis_pick(
+    pub(super) fn axis_pick(
         &mut self,
         t: &Tensor,
         axis: usize,
@@ -632,7 +376,7 @@ impl Machine<'_> {
     }
 
     /// A random index must lie in `0..n`: executions where it does not are at fault.
-    fn inside_or_fault(&mut self, index: &Tensor, n: usize, span: Span) -> Result<()> {
+    pub(super) fn inside_or_fault(&mut self, index: &Tensor, n: usize, span: Span) -> Result<()> {
         let Payload::Node(id) = index.payload else {
             return Ok(());
         };
@@ -660,7 +404,7 @@ impl Machine<'_> {
         self.graph.highest(id).map(|top| top as f64 + 1.0)
     }
 
-    fn along(
+    pub(super) fn along(
         &mut self,
         a: &IndexArg,
         shape: &Shape,
@@ -749,336 +493,6 @@ impl Machine<'_> {
             }
         }
     }
-
-    // ---- assignment ----
-
-    pub(super) fn assign_element(
-        &mut self,
-        place: Place,
-        name: &str,
-        indices: &[IndexArg],
-        op: Option<BinaryOp>,
-        new: Value,
-        span: Span,
-    ) -> Result<()> {
-        if matches!(new, Value::Bottom) {
-            return Ok(());
-        }
-        let old = self.get(place, span)?;
-        let (Value::Num(whole), Value::Num(_)) = (&old, &new) else {
-            return self.assign_list_element(place, name, indices, op, old, new, span);
-        };
-        let whole = whole.clone();
-        drop(old);
-        let mut along = Vec::with_capacity(indices.len());
-        if indices.len() > whole.shape.rank() {
-            return Err(TraceError::model(
-                "odp::trace::too_many_indices",
-                format!(
-                    "{} indices for `{name}`, which is {}",
-                    indices.len(),
-                    super::words(&whole)
-                ),
-                span,
-                "assigned here",
-            ));
-        }
-        for (k, a) in indices.iter().enumerate() {
-            match self.along(a, &whole.shape, k, span)? {
-                Some(x) => along.push(x),
-                None => return Ok(()),
-            }
-        }
-        if let Some(Along::Random(..)) = along.iter().find(|a| matches!(a, Along::Random(..))) {
-            return self.assign_random(place, &whole, along, op, new, span);
-        }
-        along.extend(
-            (indices.len()..whole.shape.rank())
-                .map(|k| Along::Many((0..whole.shape.dims()[k]).collect())),
-        );
-        let positions = positions_tensor(&whole.shape);
-        let chosen = self.known_gather(&positions, &along, span);
-        let flat = chosen.known_ints().expect("positions are known");
-        let value = match op {
-            Some(op) => {
-                let before = self.known_gather(&whole, &along, span);
-                self.binary_values(op, Value::Num(before), new, span)?
-            }
-            None => new,
-        };
-        let value = self.number(&value, span)?;
-        if value.shape.broadcast(&chosen.shape).as_ref() != Some(&chosen.shape) {
-            return Err(TraceError::model(
-                "odp::trace::shape_mismatch",
-                format!(
-                    "{} cannot be assigned to a part of shape {}",
-                    super::words(&value),
-                    chosen.shape
-                ),
-                span,
-                "assigned here",
-            ));
-        }
-        let value = self.spread(&value, &chosen.shape, span);
-        self.write_cells(place, whole, &flat, &value, span)
-    }
-
-    /// Writes cells in place where the array belongs to nobody else.
-    fn write_cells(
-        &mut self,
-        place: Place,
-        whole: Tensor,
-        flat: &[i64],
-        value: &Tensor,
-        span: Span,
-    ) -> Result<()> {
-        let kind = whole.kind.max(value.kind);
-        let new = self.cells_of(value, span);
-        let owned = match (self.take(place), &self.mask) {
-            (Some(Value::Num(t)), _) => {
-                drop(whole);
-                t
-            }
-            _ => whole,
-        };
-        let shape = owned.shape.clone();
-        let mut cells = match owned.payload {
-            Payload::Cells(cells) => cells,
-            _ => Arc::new(self.cells_of(&owned, span)),
-        };
-        let mask = self.mask.filter(|_| !self.bound_here(place));
-        let target = Arc::make_mut(&mut cells);
-        for (&i, &cell) in flat.iter().zip(&new) {
-            let i = i as usize;
-            let old = target[i];
-            target[i] = match mask {
-                Some(m) if old != Cell::Unset => {
-                    let (a, b) = (cell_tensor(cell, kind), cell_tensor(old, kind));
-                    match self.merge(m, Value::Num(a), Value::Num(b), span)? {
-                        Value::Num(t) => t.cells().expect("a scalar has cells")[0],
-                        _ => unreachable!("numbers merge to numbers"),
-                    }
-                }
-                _ => cell,
-            };
-        }
-        let t = Tensor {
-            shape,
-            kind,
-            payload: Payload::Cells(cells),
-            missing: None,
-        };
-        self.put(place, Value::Num(t));
-        Ok(())
-    }
-
-    /// Assignment at random indices: every element selects.
-    fn assign_random(
-        &mut self,
-        place: Place,
-        whole: &Tensor,
-        along: Vec<Along>,
-        op: Option<BinaryOp>,
-        new: Value,
-        span: Span,
-    ) -> Result<()> {
-        if let [Along::Random(index, at)] = &along[..]
-            && index.shape.rank() == 1
-        {
-            return self.assign_each_random(place, index, op, new, *at, span);
-        }
-        let dims = whole.shape.dims().to_vec();
-        let (mut here, mut kept) = (None, Vec::with_capacity(dims.len()));
-        for (k, &n) in dims.iter().enumerate() {
-            let (index, at) = match along.get(k) {
-                None => {
-                    kept.push(n);
-                    continue;
-                }
-                Some(Along::One(i)) => (Tensor::int(*i as i64), span),
-                Some(Along::Random(index, at)) if index.is_scalar() => (index.clone(), *at),
-                Some(_) => {
-                    return Err(TraceError::model(
-                        "odp::trace::random_assignment",
-                        "beside an index that depends on chance, the others are single numbers",
-                        span,
-                        "assigned here",
-                    )
-                    .help("assign element by element in a `for`"));
-                }
-            };
-            kept.push(1);
-            self.inside_or_fault(&index, n, at)?;
-            let mut sizes = vec![1; dims.len()];
-            sizes[k] = n;
-            let positions = Tensor::ints((0..n as i64).collect::<Vec<_>>(), Shape(sizes));
-            let equal = self.elementwise(BinaryFn::Eq, &positions, &index, Kind::Bool, at)?;
-            here = Some(match here {
-                None => equal,
-                Some(before) => self.elementwise(BinaryFn::And, &before, &equal, Kind::Bool, at)?,
-            });
-        }
-        let here = here.expect("one index is random");
-        // The axes that are indexed are one long in what is assigned.
-        let aligned = |t: Tensor| match t.shape.len() == kept.iter().product::<usize>() {
-            true => t.reshaped(Shape(kept.clone())),
-            false => t,
-        };
-        let new = self.number(&new, span)?;
-        let new = Value::Num(aligned(new));
-        let value = match op {
-            Some(op) => self.binary_values(op, Value::Num(whole.clone()), new, span)?,
-            None => new,
-        };
-        let value = self.number(&value, span)?;
-        if value.shape.broadcast(&whole.shape).as_ref() != Some(&whole.shape) {
-            return Err(TraceError::model(
-                "odp::trace::shape_mismatch",
-                format!("{} cannot be assigned here", super::words(&value)),
-                span,
-                "assigned here",
-            ));
-        }
-        let kind = whole.kind.max(value.kind);
-        let value = self.broadcast(&value, &whole.shape, span);
-        let here = self.broadcast(&here, &whole.shape, span);
-        let merged = self.emit(
-            Op::Select,
-            &[&here, &value, whole],
-            whole.shape.clone(),
-            kind,
-            span,
-        );
-        self.assign(place, Value::Num(merged), span)
-    }
-
-    /// `x[idx] = v` with an array of random indices: one after the other.
-    fn assign_each_random(
-        &mut self,
-        place: Place,
-        index: &Tensor,
-        op: Option<BinaryOp>,
-        new: Value,
-        at: Span,
-        span: Span,
-    ) -> Result<()> {
-        let n = index.shape.len();
-        let values = match &new {
-            Value::Num(t) if t.is_scalar() => vec![new.clone(); n],
-            _ => self.parts_of(&new, span)?,
-        };
-        if values.len() != n {
-            return Err(TraceError::model(
-                "odp::trace::shape_mismatch",
-                format!("{} values for {n} indices", values.len()),
-                span,
-                "assigned here",
-            ));
-        }
-        for (k, value) in values.into_iter().enumerate() {
-            let Value::Num(whole) = self.get(place, span)? else {
-                unreachable!("the caller found numbers")
-            };
-            let one = self.pick(index, vec![k as u32], Shape::scalar(), at);
-            self.assign_random(place, &whole, vec![Along::Random(one, at)], op, value, span)?;
-        }
-        Ok(())
-    }
-
-    #[allow(clippy::too_many_arguments)]
-    fn assign_list_element(
-        &mut self,
-        place: Place,
-        name: &str,
-        indices: &[IndexArg],
-        op: Option<BinaryOp>,
-        old: Value,
-        new: Value,
-        span: Span,
-    ) -> Result<()> {
-        let mut items = match &old {
-            Value::List(items) => items.to_vec(),
-            Value::Num(t) if t.shape.rank() > 0 => self.parts_of(&old, span)?,
-            other => {
-                return Err(TraceError::model(
-                    "odp::trace::not_indexable",
-                    format!("elements of `{name}` cannot be assigned"),
-                    span,
-                    format!("it is {}", other.describe()),
-                ));
-            }
-        };
-        let shape = Shape::vector(items.len());
-        let along = self.along(&indices[0], &shape, 0, span)?;
-        if indices.len() > 1 {
-            return Err(element_assignment(name, span));
-        }
-        let i = match along {
-            Some(Along::One(i)) => i,
-            Some(Along::Random(index, at)) if index.is_scalar() && op.is_none() => {
-                for (k, item) in items.iter_mut().enumerate() {
-                    let here = self.elementwise(
-                        BinaryFn::Eq,
-                        &index,
-                        &Tensor::int(k as i64),
-                        Kind::Bool,
-                        at,
-                    )?;
-                    let c = self.node_of(&here, at);
-                    *item = self.merge(c, new.clone(), item.clone(), span)?;
-                }
-                self.inside_or_fault(&index, items.len(), at)?;
-                let whole = self.array_of(items, span)?;
-                return self.assign(place, whole, span);
-            }
-            None => return Ok(()),
-            _ => return Err(element_assignment(name, span)),
-        };
-        items[i] = match op {
-            Some(op) => self.binary_values(op, items[i].clone(), new, span)?,
-            None => new,
-        };
-        let whole = self.array_of(items, span)?;
-        self.assign(place, whole, span)
-    }
-
-    fn bound_here(&mut self, place: Place) -> bool {
-        let mask = self.mask;
-        let (frame, i) = match place {
-            Place::Global(i) => (&self.frames[0], i as usize),
-            Place::Local(i) => (
-                self.frames.last().expect("a frame is always open"),
-                i as usize,
-            ),
-        };
-        frame.masks[i] == mask
-    }
-
-    /// Puts a value back without touching the mask it was bound under.
-    fn put(&mut self, place: Place, value: Value) {
-        let (frame, i) = match place {
-            Place::Global(i) => (&mut self.frames[0], i as usize),
-            Place::Local(i) => (
-                self.frames.last_mut().expect("a frame is always open"),
-                i as usize,
-            ),
-        };
-        frame.slots[i] = Some(value);
-    }
-}
-
-fn element_assignment(name: &str, span: Span) -> TraceError {
-    TraceError::model(
-        "odp::trace::nested_assignment",
-        format!("`{name}` holds values that are not numbers; one of them is assigned as a whole"),
-        span,
-        "this assigns inside of one, or several at once",
-    )
-    .help("build the new element first, then assign it by one index")
-}
-
-fn positions_tensor(shape: &Shape) -> Tensor {
-    Tensor::ints((0..shape.len() as i64).collect::<Vec<_>>(), shape.clone())
 }
 
 fn out_of_range(i: i64, n: usize, span: Span) -> TraceError {

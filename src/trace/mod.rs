@@ -6,6 +6,9 @@
 //! ```
 
 mod address;
+mod algebra;
+mod arrays;
+mod assign;
 mod bind;
 mod bounded;
 mod bounds;
@@ -14,6 +17,7 @@ mod call;
 mod combine;
 mod distribution;
 mod dopri;
+mod draw;
 mod error;
 mod exact;
 mod expression;
@@ -24,13 +28,19 @@ mod index;
 mod law_fn;
 mod literal;
 mod machine;
+mod matrices;
 mod memo;
+mod merge;
 mod ode;
+mod operators;
 mod ordered;
 mod outputs;
 mod plate;
+mod printed;
 mod ragged;
 mod ragged_plate;
+mod random_index;
+mod score;
 mod site;
 mod statement;
 mod transform;

@@ -5,7 +5,8 @@
 //! log S_k = log S_{k−1} + log Φ(−z_k)/(n − k + 1), from which the k-th value is D's own transport at Φ⁻¹(1 − S_k).
 //! Smooth and monotone in every coordinate; sorting independent draws would give the posterior n! copies of each mode.
 
-use super::distribution::{Given, child};
+use super::distribution::Given;
+use super::draw::child;
 use super::error::{Result, TraceError};
 use super::graph::TermKind;
 use super::machine::Machine;

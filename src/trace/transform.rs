@@ -12,6 +12,7 @@
 use std::f64::consts::{LN_2, LN_10};
 use std::sync::Arc;
 
+use super::algebra::Algebra;
 use super::distribution::Given;
 use super::error::{Result, TraceError};
 use super::graph::NodeId;
@@ -33,7 +34,7 @@ pub(super) struct Undone {
     /// log |det| of matrices on the way.
     log_det: Tensor,
     /// Where y is a value that f can give; `None`: everywhere.
-    valid: Option<Tensor>,
+    pub valid: Option<Tensor>,
     /// 1 where f increases, −1 where it decreases.
     pub sign: Tensor,
     /// Conditions that y is a value of f; where one does not hold, the share of values above y (1 or 0).
@@ -471,64 +472,6 @@ impl Machine<'_> {
         };
         u.x = x;
         u.log_slope = m.sum(&u.log_slope, &slope)?;
-        Ok(())
-    }
-}
-
-/// Arithmetic on reals at one place of the program.
-struct Algebra<'a, 'm> {
-    machine: &'a mut Machine<'m>,
-    span: Span,
-}
-
-impl Algebra<'_, '_> {
-    fn of(&mut self, f: UnaryFn, t: &Tensor) -> Tensor {
-        self.machine.unary(f, t, Kind::Real, self.span)
-    }
-    fn with(&mut self, f: BinaryFn, a: &Tensor, b: &Tensor) -> Result<Tensor> {
-        self.machine.elementwise(f, a, b, Kind::Real, self.span)
-    }
-    fn sum(&mut self, a: &Tensor, b: &Tensor) -> Result<Tensor> {
-        self.with(BinaryFn::Add, a, b)
-    }
-    fn minus(&mut self, a: &Tensor, b: &Tensor) -> Result<Tensor> {
-        self.with(BinaryFn::Sub, a, b)
-    }
-    fn product(&mut self, a: &Tensor, b: &Tensor) -> Result<Tensor> {
-        self.with(BinaryFn::Mul, a, b)
-    }
-    fn quotient(&mut self, a: &Tensor, b: &Tensor) -> Result<Tensor> {
-        self.with(BinaryFn::Div, a, b)
-    }
-    fn times(&mut self, t: &Tensor, k: f64) -> Result<Tensor> {
-        self.with(BinaryFn::Mul, t, &Tensor::real(k))
-    }
-    fn plus(&mut self, t: &Tensor, k: f64) -> Result<Tensor> {
-        self.with(BinaryFn::Add, t, &Tensor::real(k))
-    }
-    /// f turns round where k is negative.
-    fn turn(&mut self, u: &mut Undone, k: &Tensor) -> Result<()> {
-        let sign = self.of(UnaryFn::Sign, k);
-        u.sign = self.product(&u.sign, &sign)?;
-        Ok(())
-    }
-    /// The result so far must compare so with a bound for y to be a value of f.
-    fn require(&mut self, u: &mut Undone, f: BinaryFn, t: &Tensor, bound: f64) -> Result<()> {
-        let holds = self
-            .machine
-            .elementwise(f, t, &Tensor::real(bound), Kind::Bool, self.span)?;
-        // Below all values of an increasing f, everything is above y.
-        let towards = if matches!(f, BinaryFn::Lt) { -0.5 } else { 0.5 };
-        let half = self.times(&u.sign, towards)?;
-        let above = self.plus(&half, 0.5)?;
-        u.bounds.push((holds.clone(), above));
-        u.valid = Some(match u.valid.take() {
-            Some(before) => {
-                self.machine
-                    .elementwise(BinaryFn::And, &before, &holds, Kind::Bool, self.span)?
-            }
-            None => holds,
-        });
         Ok(())
     }
 }

@@ -1,0 +1,291 @@
+//! Scoring: the log-density of a value under a distribution.
+
+use std::sync::Arc;
+
+use super::error::{Result, TraceError};
+use super::machine::Machine;
+use super::value::{DistKind, DistValue, Kind, Payload, Tensor, Value};
+use crate::base::{Shape, Span};
+use crate::ir::{Axis, BinaryFn, Op, ReduceFn, UnaryFn};
+
+impl Machine<'_> {
+    /// The joint log-density of a value, or with `each` its elements apart.
+    pub(super) fn log_prob(
+        &mut self,
+        d: &Arc<DistValue>,
+        x: &Value,
+        each: bool,
+        span: Span,
+    ) -> Result<Tensor> {
+        let d = &self.flat(d, span);
+        match &d.kind {
+            DistKind::Scalar { law, params, shape } => {
+                let x = self.number(x, span)?;
+                let all = match shape.broadcast(&x.shape).filter(|_| each) {
+                    Some(all) => all,
+                    None => self.observed_shape(shape, &x, d.span, span)?,
+                };
+                let mut args: Vec<Tensor> = params
+                    .iter()
+                    .map(|p| self.broadcast(p, &all, span))
+                    .collect();
+                args.push(self.broadcast(&x, &all, span));
+                let refs: Vec<&Tensor> = args.iter().collect();
+                if each {
+                    return Ok(self.emit(
+                        Op::LogDensity(law.clone()),
+                        &refs,
+                        all,
+                        Kind::Real,
+                        span,
+                    ));
+                }
+                Ok(self.emit(
+                    Op::LogDensitySum(law.clone(), all.len()),
+                    &refs,
+                    Shape::scalar(),
+                    Kind::Real,
+                    span,
+                ))
+            }
+            DistKind::Array {
+                dist,
+                params,
+                shapes,
+                batch,
+                event,
+                noise,
+            } => {
+                let x = self.number(x, span)?;
+                let mismatch = || {
+                    observed_mismatch(
+                        &x,
+                        &Shape(batch.dims().iter().chain(event.dims()).copied().collect()),
+                        d.span,
+                        span,
+                    )
+                };
+                let split = x
+                    .shape
+                    .rank()
+                    .checked_sub(event.rank())
+                    .ok_or_else(mismatch)?;
+                let (outer, inner) = x.shape.dims().split_at(split);
+                if inner != event.dims() {
+                    return Err(mismatch());
+                }
+                let all = batch
+                    .broadcast(&Shape(outer.to_vec()))
+                    .ok_or_else(mismatch)?;
+                let law = self.array_law(*dist, shapes, &all, event, *noise);
+                let mut args = self.spread_batch(params, shapes, &all, span);
+                args.push(if split == 0 {
+                    x.clone()
+                } else {
+                    self.spread(
+                        &x,
+                        &Shape(all.dims().iter().chain(inner).copied().collect()),
+                        span,
+                    )
+                });
+                let refs: Vec<&Tensor> = args.iter().collect();
+                let apart = self.emit(Op::ArrayLogDensity(law), &refs, all, Kind::Real, span);
+                Ok(if each {
+                    apart
+                } else {
+                    self.reduce_all(ReduceFn::Sum, &apart, Kind::Real, span)
+                })
+            }
+            DistKind::Mixture {
+                weights,
+                parts,
+                shape,
+            } => self.log_prob_mixture(weights, parts, shape, x, each, span),
+            DistKind::Iid { base, sizes } => self.log_prob_iid(base, sizes, x, each, d.span, span),
+            DistKind::Ragged { base, length } => {
+                self.log_prob_ragged(base, length, x, each, d.span, span)
+            }
+            DistKind::Transform { base, f } => {
+                let (base, f, y) = (base.clone(), f.clone(), self.number(x, span)?);
+                self.log_prob_transform(&base, &f, &y, each, span)
+            }
+            DistKind::Bounded { base, lower, upper } => {
+                let (base, lower, upper) = (base.clone(), lower.clone(), upper.clone());
+                let x = self.number(x, span)?;
+                self.log_prob_bounded(&base, &lower, &upper, &x, span)
+            }
+            DistKind::Ordered { law, params, n } => {
+                let x = self.number(x, span)?;
+                self.log_prob_ordered(law, params, *n, &x, span)
+            }
+            DistKind::OrderedOf { parts } => {
+                let x = self.number(x, span)?;
+                self.log_prob_ordered_of(parts, &x, span)
+            }
+            DistKind::User { id, args } => {
+                let (id, args) = (*id, args.clone());
+                self.log_prob_user(id, &args, x, each, span)
+            }
+        }
+    }
+
+    pub(super) fn observed_shape(
+        &self,
+        shape: &Shape,
+        x: &Tensor,
+        dist_span: Span,
+        span: Span,
+    ) -> Result<Shape> {
+        match shape.broadcast(&x.shape) {
+            Some(all) if all == x.shape => Ok(all),
+            _ => Err(observed_mismatch(x, shape, dist_span, span)),
+        }
+    }
+
+    pub(super) fn log_prob_mixture(
+        &mut self,
+        weights: &Tensor,
+        parts: &[Arc<DistValue>],
+        shape: &Shape,
+        x: &Value,
+        each: bool,
+        span: Span,
+    ) -> Result<Tensor> {
+        let log_w = self.unary(UnaryFn::Log, weights, Kind::Real, span);
+        let k = parts.len();
+        let mut scores = Vec::with_capacity(k);
+        for (j, part) in parts.iter().enumerate() {
+            let joint = matches!(part.kind, DistKind::Iid { .. } | DistKind::Transform { .. });
+            let score = self.log_prob(part, x, !joint, span)?;
+            let rows = weights.shape.len() / k;
+            let outer = Shape(weights.shape.dims()[..weights.shape.rank() - 1].to_vec());
+            let w = self.pick(
+                &log_w,
+                (0..rows).map(|r| (r * k + j) as u32).collect(),
+                outer,
+                span,
+            );
+            scores.push(self.elementwise(BinaryFn::Add, &score, &w, Kind::Real, span)?);
+        }
+        let inner = scores
+            .iter()
+            .fold(shape.clone(), |s, t| s.broadcast(&t.shape).unwrap_or(s));
+        let spread: Vec<Tensor> = scores
+            .iter()
+            .map(|s| self.spread(s, &inner, span))
+            .collect();
+        let stacked = self.pack(
+            &spread,
+            Shape([&[k], inner.dims()].concat()),
+            Kind::Real,
+            span,
+        );
+        let axis = Axis {
+            outer: 1,
+            n: k,
+            inner: inner.len(),
+        };
+        let apart = self.emit(
+            Op::Reduce(ReduceFn::LogSumExp, axis),
+            &[&stacked],
+            inner,
+            Kind::Real,
+            span,
+        );
+        Ok(if each {
+            apart
+        } else {
+            self.reduce_all(ReduceFn::Sum, &apart, Kind::Real, span)
+        })
+    }
+
+    /// Copies whose number depends on chance; executions with another number than x has are at fault.
+    pub(super) fn log_prob_ragged(
+        &mut self,
+        base: &Arc<DistValue>,
+        length: &Tensor,
+        x: &Value,
+        each: bool,
+        dist_span: Span,
+        span: Span,
+    ) -> Result<Tensor> {
+        let walk = self.walk_of(x, span)?;
+        let n = walk
+            .length
+            .clone()
+            .unwrap_or(Tensor::int(walk.items.len() as i64));
+        let other = self.elementwise(BinaryFn::Ne, &n, length, Kind::Bool, span)?;
+        if let Payload::Node(id) = other.payload {
+            self.fault_where(id, "another number of values than of draws".into(), span);
+        }
+        if walk.length.is_none() {
+            return self.log_prob_iid(base, &[walk.items.len()], x, each, dist_span, span);
+        }
+        let base = base.clone();
+        let scores = self.each_item(walk, span, |m, item| {
+            m.log_prob(&base, &item, false, span).map(Value::Num)
+        })?;
+        let Value::Ragged(scores) = scores else {
+            unreachable!("a walk of random length gives an array of random length")
+        };
+        let total = self.reduced_ragged(ReduceFn::Sum, &scores, span)?;
+        Ok(total.expect("scores are numbers"))
+    }
+
+    pub(super) fn log_prob_iid(
+        &mut self,
+        base: &Arc<DistValue>,
+        sizes: &[usize],
+        x: &Value,
+        each: bool,
+        dist_span: Span,
+        span: Span,
+    ) -> Result<Tensor> {
+        let mut items = vec![x.clone()];
+        for &n in sizes {
+            let mut next = Vec::new();
+            for item in &items {
+                let parts = self.parts_of(item, span)?;
+                if parts.len() != n {
+                    return Err(TraceError::model(
+                        "odp::trace::observed_shape",
+                        format!("{} values for {n} draws", parts.len()),
+                        span,
+                        "observed here",
+                    )
+                    .label(dist_span, "by this"));
+                }
+                next.extend(parts);
+            }
+            items = next;
+        }
+        let mut scores = Vec::with_capacity(items.len());
+        for item in &items {
+            scores.push(self.log_prob(base, item, false, span)?);
+        }
+        let apart = self.pack(&scores, Shape(sizes.to_vec()), Kind::Real, span);
+        Ok(if each {
+            apart
+        } else {
+            self.reduce_all(ReduceFn::Sum, &apart, Kind::Real, span)
+        })
+    }
+}
+
+fn observed_mismatch(x: &Tensor, shape: &Shape, dist_span: Span, span: Span) -> TraceError {
+    TraceError::model(
+        "odp::trace::observed_shape",
+        format!(
+            "{} cannot be observed by a distribution over {}",
+            super::words(x),
+            if shape.rank() == 0 {
+                "numbers".to_string()
+            } else {
+                shape.to_string()
+            }
+        ),
+        span,
+        format!("this is {}", super::words(x)),
+    )
+    .label(dist_span, format!("this is a distribution over {shape}"))
+}
