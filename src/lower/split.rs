@@ -73,6 +73,7 @@ pub fn split(graph: &NoiseGraph) -> Parts {
             parts.constant.push(t);
         }
     }
+    let active: Vec<usize> = active.into_iter().chain(graph.tail).collect();
     if graph.overflow.is_some() {
         active.windows(2).for_each(|w| groups.join(w[0], w[1]));
     }

@@ -96,6 +96,9 @@ pub struct NoiseGraph {
     pub terms: Vec<Term>,
     /// True where an execution runs past the unrolling bound.
     pub overflow: Option<NodeId>,
+    /// The coordinate that keys the noise beyond that bound: it travels with its execution, and moving it draws the rest
+    /// of the execution anew.
+    pub tail: Option<usize>,
     /// Address of every noise block: (first, len).
     pub layout: HashMap<u128, (usize, usize)>,
     /// Whether an improper prior is used: log Z is up to a constant.

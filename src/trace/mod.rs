@@ -102,6 +102,10 @@ pub fn trace(model: &Model, inputs: &Inputs, limits: Limits) -> Result<Traced> {
     let result = walk(&mut machine)?;
     let text = result.as_ref().and_then(literal::literal);
     let outputs = machine.outputs(result, returned_span(model))?;
+    if machine.graph.overflow.is_some() {
+        machine.graph.tail = Some(machine.graph.dim);
+        machine.graph.dim += 1;
+    }
     Ok(Traced {
         outputs,
         graph: machine.graph,
