@@ -9,7 +9,7 @@
 
 use std::sync::Arc;
 
-use super::error::{Result, TraceError};
+use super::error::Result;
 use super::graph::NodeId;
 use super::machine::Machine;
 use super::value::{Kind, Payload, Ragged, Tensor, Value};
@@ -227,29 +227,8 @@ impl Machine<'_> {
         }
         match walk.length {
             Some(length) => Ok(self.ragged(values, length)),
-            None => self.rectangular(values, span),
+            None => self.array_of(values, span),
         }
-    }
-
-    /// The array of some values, which are of one shape where they are numbers.
-    pub(super) fn rectangular(&mut self, values: Vec<Value>, span: Span) -> Result<Value> {
-        let shape = |v: &Value| match v {
-            Value::Num(t) => Some(t.shape.clone()),
-            _ => None,
-        };
-        let shapes: Option<Vec<Shape>> = values.iter().map(shape).collect();
-        if let Some(shapes) = shapes
-            && let Some(other) = shapes.iter().find(|s| **s != shapes[0])
-        {
-            return Err(TraceError::model(
-                "odp::trace::shape_mismatch",
-                "the rows of an array are of different sizes",
-                span,
-                format!("one is {}, another {other}", shapes[0]),
-            )
-            .help("arrays are rectangular: keep rows of different sizes in one long array, with where each begins"));
-        }
-        self.array_of(values, span)
     }
 
     /// Narrows the mask to the executions that have a place i; false where none does.
