@@ -108,7 +108,7 @@ impl Desk {
         let files = folder(&self.limits);
         let program = match draft.pieces.is_empty() {
             true => Session::blank(&draft.name, files),
-            false => Session::compile(&draft.name, &draft.text(), files)?,
+            false => Session::compile(&draft.name, &draft.text(), files)?.unfinished(),
         };
         Checked::new(program, &draft.inputs, &self.limits)
     }

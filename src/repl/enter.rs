@@ -68,7 +68,7 @@ fn tell_missing_data(desk: &Desk, pieces: &[Piece]) {
 
 /// Shows what an expression gives; `false` where it has no value.
 fn show_value(desk: &mut Desk, expression: &str) -> Result<bool, Failure> {
-    let program = desk.program.returning(expression)?;
+    let program = desk.program.returning(expression)?.unfinished();
     let ty = program.result_type().clone();
     if ty == Type::Unit {
         return match printed(desk, expression) {

@@ -85,7 +85,8 @@ pub fn sample(desk: &mut Desk, rest: &str) -> Result<(), Failure> {
     if text.trim().is_empty() {
         return Err(nothing_named());
     }
-    let program = Session::compile(&desk.draft.name, &text, load::folder(&desk.limits))?;
+    let program =
+        Session::compile(&desk.draft.name, &text, load::folder(&desk.limits))?.unfinished();
     let bound = program.bind(&desk.draft.inputs, &desk.limits)?;
     if bound.describe().outputs.is_empty() {
         return Err(nothing_named());

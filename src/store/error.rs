@@ -170,14 +170,16 @@ impl StoreError {
             StoreError::BadEntry { .. } => {
                 "an entry is a number, a bool, a text, or a rectangular array of one kind of these"
             }
-            StoreError::BadArray { .. } => "write it again, with `numpy.save` or `numpy.savez`",
+            StoreError::BadArray { .. } => "write it again with the library that made it",
             StoreError::Unwritable { .. } => {
                 "choose a path in a folder that exists, and that you may write to"
             }
             StoreError::UnknownFormat { .. } => {
                 "data files are `.json` (Stan's JSON), `.csv`, `.npy` or `.npz`"
             }
-            StoreError::NotBuiltWith { .. } => "use `zarr`, `csv` or `json` instead",
+            StoreError::NotBuiltWith { .. } => {
+                "use `zarr`, `csv` or `json`, or build odp with `--features parquet`"
+            }
             StoreError::Outside { .. } => "allow another folder with `--allow DIR`",
             StoreError::Foreign { .. } => {
                 "choose another path, or move what is there out of the way"

@@ -39,7 +39,9 @@ impl Format {
     /// `NotBuiltWith`.
     pub fn available(self) -> Result<(), StoreError> {
         match self {
-            Format::Parquet => Err(StoreError::NotBuiltWith { format: "Parquet" }),
+            Format::Parquet if !cfg!(feature = "parquet") => {
+                Err(StoreError::NotBuiltWith { format: "Parquet" })
+            }
             _ => Ok(()),
         }
     }
@@ -53,7 +55,11 @@ impl Format {
         match self {
             Format::Zarr => write_zarr(path, record)?,
             Format::Json => write_draws_json(path, record)?,
-            Format::Csv | Format::Parquet => return write_stan_csv(path, record),
+            Format::Csv => return write_stan_csv(path, record),
+            #[cfg(feature = "parquet")]
+            Format::Parquet => super::parquet::write_parquet(path, record)?,
+            #[cfg(not(feature = "parquet"))]
+            Format::Parquet => return Err(StoreError::NotBuiltWith { format: "Parquet" }),
         }
         Ok(vec![path.to_path_buf()])
     }

@@ -112,7 +112,7 @@ impl Inputs {
     /// See [`StoreError`].
     pub fn read(path: &Path, limit: u64) -> Result<Inputs, StoreError> {
         let file = path.display().to_string();
-        if is_parquet(path, b"") {
+        if is_parquet(path, b"") && !cfg!(feature = "parquet") {
             return Err(StoreError::NotBuiltWith { format: "Parquet" });
         }
         Inputs::from_bytes(&file, read_bytes(path, limit)?, limit)
@@ -126,7 +126,7 @@ impl Inputs {
         let path = Path::new(file);
         let ending = ending(path);
         if is_parquet(path, &bytes) {
-            return Err(StoreError::NotBuiltWith { format: "Parquet" });
+            return read_parquet(file, bytes);
         }
         if ending == "npy" || bytes.starts_with(b"\x93NUMPY") {
             return npy::read_npy(file, &bytes);
@@ -219,6 +219,14 @@ fn ending(path: &Path) -> String {
     path.extension()
         .map(|e| e.to_string_lossy().to_lowercase())
         .unwrap_or_default()
+}
+
+#[cfg(feature = "parquet")]
+use super::parquet::read_parquet;
+
+#[cfg(not(feature = "parquet"))]
+fn read_parquet(_file: &str, _bytes: Vec<u8>) -> Result<Inputs, StoreError> {
+    Err(StoreError::NotBuiltWith { format: "Parquet" })
 }
 
 fn is_parquet(path: &Path, bytes: &[u8]) -> bool {

@@ -18,6 +18,8 @@ mod gather;
 mod inputs;
 mod json;
 mod npy;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod record;
 mod stan_csv;
 mod zarr;
