@@ -58,8 +58,7 @@ impl Program {
             "odp::check::idle_evidence",
             "odp::check::constant_observe",
         ];
-        self.warnings
-            .retain(|w| !FINISHED.contains(&w.code.as_ref()));
+        self.warnings.retain(|w| !FINISHED.contains(&w.code));
         self
     }
 
