@@ -213,7 +213,9 @@ impl Machine<'_> {
         {
             return self.random_slice(&t, (lo, hi), rest, at, span);
         }
+        // Only what has no effects may be looked at before it is evaluated as an index.
         if let [IndexArg::At(e)] = args
+            && super::plate::is_plain(e)
             && let Value::Num(mask) = self.eval(e)?
             && mask.kind == Kind::Bool
             && mask.shape.dims() == &t.shape.dims()[..1]
