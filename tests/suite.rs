@@ -4,6 +4,7 @@
 //! ```text
 //! //# a title              begins a section, which is a program of its own
 //! // Data: {"n": 3}        its data
+//! // File: d.csv "x\n1\n"   a file beside it
 //! // Value: x[0] 4         a constant output, exact to 1e-9
 //! // Mean: mu 1.5 ± 0.1    a posterior mean by `smc`; the tolerance covers the Monte Carlo error
 //! // LogZ: -3.2 ± 0.05     its log marginal likelihood
@@ -13,13 +14,30 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use odp::{Failure, InferRequest, Inputs, Limits, NoFiles, Session};
+use odp::{Failure, InferRequest, Inputs, Limits, Loaded, Loader, NoFiles, Session, StoreError};
+
+/// The files beside a section's program.
+#[derive(Clone, Default)]
+struct Files(Vec<(String, String)>);
+
+impl Loader for Files {
+    fn read(&self, from: &str, path: &str) -> Result<Loaded, StoreError> {
+        match self.0.iter().find(|(name, _)| name == path) {
+            Some((name, content)) => Ok(Loaded {
+                name: name.clone(),
+                bytes: content.clone().into_bytes(),
+            }),
+            None => NoFiles.read(from, path),
+        }
+    }
+}
 
 #[derive(Default)]
 struct Section {
     title: String,
     text: String,
     data: Option<String>,
+    files: Files,
     values: Vec<(String, f64)>,
     means: Vec<(String, f64, f64)>,
     log_z: Option<(f64, f64)>,
@@ -59,6 +77,11 @@ fn annotation(s: &mut Section, line: &str) -> bool {
     };
     match key {
         "Data" => s.data = Some(rest.to_string()),
+        "File" => {
+            let (name, content) = rest.split_once(' ').unwrap();
+            let content: String = serde_json::from_str(content).unwrap();
+            s.files.0.push((name.into(), content));
+        }
         "Value" => {
             let (name, x) = rest.rsplit_once(' ').unwrap();
             s.values.push((name.into(), number(x)));
@@ -88,7 +111,7 @@ fn answer(s: &Section, engine: &str) -> Result<odp::Answer, Failure> {
         Some(json) => Inputs::from_bytes("data.json", json.clone().into_bytes(), 1 << 20)?,
         None => Inputs::default(),
     };
-    let bound = Session::compile("suite.odp", &s.text, Arc::new(NoFiles))?
+    let bound = Session::compile("suite.odp", &s.text, Arc::new(s.files.clone()))?
         .bind(&inputs, &Limits::default())?;
     bound.infer(&InferRequest::new(engine, 1))
 }

@@ -58,6 +58,11 @@ impl Data {
         self.entries.iter().find(|(n, _)| n == name).map(|(_, e)| e)
     }
 
+    /// All entries, in their order.
+    pub fn into_entries(self) -> impl Iterator<Item = (String, Entry)> {
+        self.entries.into_iter()
+    }
+
     /// All names.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.entries.iter().map(|(n, _)| n.as_str())

@@ -1,13 +1,17 @@
 //! Ground floor: places in source text, reports, shapes, seeds. Names nothing above it.
 
+mod asset;
 mod data;
+mod network;
 mod report;
 mod seed;
 mod shape;
 mod span;
 mod spelling;
 
+pub use asset::Asset;
 pub use data::{Data, Entry, Origin, Values};
+pub use network::{Attribute, Layer, Network, NetworkInput, Operator};
 pub use report::{Label, Report, Severity};
 pub use seed::{Seed, Stream};
 pub use shape::Shape;

@@ -3,6 +3,7 @@
 use super::names::Hint;
 use super::synonyms;
 use crate::base::{Report, Span, nearest};
+use crate::ir::Builtin;
 
 /// A name, declaration or statement that cannot stand as it does.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -138,6 +139,12 @@ pub(super) enum CheckError {
     NoSampleMethod { name: String, span: Span },
     #[error("files that use each other in a circle")]
     CyclicUse { span: Span },
+    #[error("which file `{}` reads must stand in the program", builtin.name())]
+    AssetPath {
+        builtin: Builtin,
+        span: Span,
+        path: Span,
+    },
     #[error("a used file holds only `fn`, `distribution`, `let` and `use`")]
     NotInModule { span: Span },
     #[error("a constant of a used file cannot depend on chance")]
@@ -193,6 +200,7 @@ impl CheckError {
                 "odp::check::distribution_method"
             }
             CyclicUse { .. } => "odp::check::cyclic_use",
+            AssetPath { .. } => "odp::check::asset_path",
             NotInModule { .. } => "odp::check::not_in_module",
             RandomModule { .. } => "odp::check::random_constant",
             PlateStart { .. } => "odp::check::plate_start",
@@ -286,6 +294,9 @@ impl CheckError {
             EndlessRecursion { call, function, .. } => report
                 .label(*call, "every way through the function leads to such a call")
                 .label(*function, "so this can never return"),
+            AssetPath { span, path, .. } => report
+                .label(*path, "only known when the program runs")
+                .label(*span, "files are read before that"),
             OutsideLoop { span, .. }
             | UnknownType { span, .. }
             | DataType { span }
@@ -380,6 +391,9 @@ impl CheckError {
             },
             NoSampleMethod { .. } => "add `sample { … }`, whose value is the draw".into(),
             CyclicUse { .. } => "move what both need into a third file".into(),
+            AssetPath { builtin, .. } => {
+                format!("write the path itself: `{}(\"data.file\")`; what changes from run to run is `data`", builtin.name())
+            }
             NotInModule { .. } => "move this to the program that uses the file".into(),
             RandomModule { .. } => "make it a function, and call that from the program".into(),
             PlateStart { .. } => {

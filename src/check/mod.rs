@@ -22,8 +22,8 @@ mod types;
 mod usage;
 mod visit;
 
-use crate::base::{Report, SourceMap, Span};
-use crate::ir::{Model, Type};
+use crate::base::{Asset, Report, SourceMap, Span};
+use crate::ir::{Builtin, Model, Type};
 use crate::syntax::ast::{Program, UsePath};
 use lint::Lint;
 
@@ -49,13 +49,32 @@ pub struct UseRequest<'a> {
     pub from: &'a str,
 }
 
-/// Where the text of used files comes from.
+/// A file whose constant is wanted: `csv("d.csv")`.
+#[derive(Clone, Copy, Debug)]
+pub struct AssetRequest<'a> {
+    /// What reads it.
+    pub builtin: Builtin,
+    /// The path as written.
+    pub path: &'a str,
+    /// The path's place.
+    pub span: Span,
+    /// The name of the file that it stands in.
+    pub from: &'a str,
+}
+
+/// Where the files that a program names come from.
 pub trait Loader {
     /// The name (one per file, however it is reached) and the text of a used file.
     ///
     /// # Errors
     /// A report that points at the `use` when there is no such file.
     fn load(&self, request: &UseRequest) -> Result<(String, String), Report>;
+
+    /// The constant in a file.
+    ///
+    /// # Errors
+    /// A report that points at the path when there is no such file, or it holds something else.
+    fn asset(&self, request: &AssetRequest) -> Result<Asset, Report>;
 }
 
 /// Checks a program: `name` is the model's, `sources` hold its text, `loader` finds what it uses.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use crate::base::Span;
+use crate::base::{Asset, Entry, Span, Values};
 use crate::ir::{Builtin, Extent, FnId, Type};
 
 /// The size of an axis, as far as it is known.
@@ -153,6 +153,38 @@ impl Value {
 }
 
 impl Ty {
+    /// The type of a file's constant.
+    pub fn of_asset(asset: &Asset) -> Ty {
+        match asset {
+            Asset::Entry(entry) => Ty::of_entry(entry),
+            Asset::Record(fields) => Ty::Record(
+                fields
+                    .iter()
+                    .map(|(n, a)| (n.clone(), Ty::of_asset(a)))
+                    .collect(),
+            ),
+            Asset::Network(_) => Ty::Fn(Callable::Unknown),
+            Asset::List(items) => {
+                let of = items.iter().map(Ty::of_asset).reduce(Ty::join);
+                Ty::array(
+                    of.unwrap_or(Ty::Never),
+                    vec![Some(Extent::Known(items.len()))],
+                )
+            }
+        }
+    }
+
+    fn of_entry(entry: &Entry) -> Ty {
+        let element = match entry.values {
+            Values::Bool(_) => Ty::Bool,
+            Values::Int(_) => Ty::Int,
+            Values::Real(_) => Ty::Real,
+            Values::Str(_) => Ty::Str,
+        };
+        let sizes = entry.shape.dims().iter().map(|&n| Some(Extent::Known(n)));
+        Ty::array(element, sizes.collect())
+    }
+
     /// An array, or the element itself where there are no axes; arrays of arrays have the axes of both.
     pub fn array(element: Ty, mut sizes: Vec<Size>) -> Ty {
         match element {

@@ -104,6 +104,7 @@ pub(super) fn expr_nodes<'a>(e: &'a Expr, f: &mut impl FnMut(Node<'a>)) {
         | ExprKind::Int(_)
         | ExprKind::Real(_)
         | ExprKind::Str(_)
+        | ExprKind::Asset(_)
         | ExprKind::Place(_)
         | ExprKind::Closure(_)
         | ExprKind::SelfFn

@@ -1,7 +1,7 @@
 //! The types of the checked model.
 
 use super::Builtin;
-use crate::base::{SourceMap, Span};
+use crate::base::{Asset, SourceMap, Span};
 pub use crate::syntax::ast::{BinaryOp, UnaryOp};
 
 /// A whole program, resolved.
@@ -23,6 +23,8 @@ pub struct Model {
     pub globals: Vec<String>,
     /// Sites: every `sample`, by statement or expression; those at file level in text order, then those of functions.
     pub sites: Vec<Site>,
+    /// The constants in files that the program names.
+    pub assets: Vec<Asset>,
 }
 
 /// One `sample` in the text.
@@ -270,6 +272,8 @@ pub enum ExprKind {
     Str(String),
     /// A name's value.
     Place(Place),
+    /// The constant in a file, an index into [`Model::assets`].
+    Asset(usize),
     /// A function value; captures are copied here.
     Closure(FnId),
     /// The function that is running (a nested function's own name inside it).

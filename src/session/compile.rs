@@ -7,10 +7,10 @@ use std::time::Instant;
 
 use super::describe::{Description, InputFacts};
 use super::{ExitKind, Failure, Program, program_name};
-use crate::base::{FileId, Report, SourceMap, Span};
-use crate::check::{self, Checked, UseRequest};
-use crate::ir::{DataDecl, DataKind, Model, Size};
-use crate::store::{Loader, StoreError};
+use crate::base::{Asset, FileId, Report, SourceMap, Span};
+use crate::check::{self, AssetRequest, Checked, UseRequest};
+use crate::ir::{Builtin, DataDecl, DataKind, Model, Size};
+use crate::store::{AssetFormat, Loader, StoreError, read_asset};
 use crate::syntax;
 use crate::syntax::ast::{self, StmtKind, UsePath};
 
@@ -215,6 +215,20 @@ impl check::Loader for Uses<'_> {
             loaded.push(found.clone());
         }
         Ok(found)
+    }
+
+    fn asset(&self, request: &AssetRequest) -> Result<Asset, Report> {
+        let format = match request.builtin {
+            Builtin::Csv => AssetFormat::Csv,
+            Builtin::Json => AssetFormat::Json,
+            Builtin::Npy => AssetFormat::Npy,
+            Builtin::Tensors => AssetFormat::Tensors,
+            Builtin::Onnx => AssetFormat::Onnx,
+            other => unreachable!("`{}` reads no file", other.name()),
+        };
+        let read = self.loader.read(request.from, request.path);
+        read.and_then(|file| read_asset(format, file, self.loader.limit()))
+            .map_err(|e| of_store(&e).label(request.span, "read here"))
     }
 }
 

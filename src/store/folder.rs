@@ -15,6 +15,11 @@ pub trait Loader: Send + Sync {
     /// `Unreadable`, `Outside` or `TooLarge`.
     fn read(&self, from: &str, path: &str) -> Result<Loaded, StoreError>;
 
+    /// Bytes that one file may have, and that what it holds may take up once unpacked.
+    fn limit(&self) -> u64 {
+        u64::MAX
+    }
+
     /// The same, as text.
     ///
     /// # Errors
@@ -58,6 +63,10 @@ pub struct Folder {
 }
 
 impl Loader for Folder {
+    fn limit(&self) -> u64 {
+        self.limit
+    }
+
     fn read(&self, from: &str, path: &str) -> Result<Loaded, StoreError> {
         let folder = Path::new(from)
             .parent()

@@ -3,11 +3,12 @@
 //! ```text
 //! d.json d.csv a.npy a.npz --set  ->  Inputs (Data, levels of texts, faults of what may not be asked for)
 //! Record (draws, statistics, observed data)  ->  Zarr, CmdStan's CSV, JSON
-//! use "helpers.odp", csv("d.csv")  ->  Loader (stays in its folder)
+//! use "helpers.odp", csv("d.csv")  ->  Loader (stays in its folder)  ->  text, or Asset
 //! ```
 //!
 //! A format is a file here and one line in [`Inputs::from_bytes`] or [`Format`].
 
+mod assets;
 mod atomic;
 mod csv;
 mod draws_json;
@@ -18,6 +19,7 @@ mod gather;
 mod inputs;
 mod json;
 mod npy;
+mod onnx;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod record;
@@ -25,6 +27,7 @@ mod stan_csv;
 mod zarr;
 mod zip;
 
+pub use assets::{AssetFormat, read_asset};
 pub use error::{At, StoreError};
 pub use folder::{Folder, Loaded, Loader, NoFiles};
 pub use format::{Format, write_text};

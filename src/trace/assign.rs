@@ -3,18 +3,18 @@
 use std::sync::Arc;
 
 use super::error::{Result, TraceError};
-use super::index::Along;
+use super::index::{Along, At};
 use super::machine::{Machine, cell_tensor};
 use super::value::{Cell, Kind, Payload, Tensor, Value};
 use crate::base::{Shape, Span};
-use crate::ir::{BinaryFn, BinaryOp, IndexArg, Op, Place};
+use crate::ir::{BinaryFn, BinaryOp, Op, Place};
 
 impl Machine<'_> {
     pub(super) fn assign_element(
         &mut self,
         place: Place,
         name: &str,
-        indices: &[IndexArg],
+        indices: &[At],
         op: Option<BinaryOp>,
         new: Value,
         span: Span,
@@ -248,7 +248,7 @@ impl Machine<'_> {
         &mut self,
         place: Place,
         name: &str,
-        indices: &[IndexArg],
+        indices: &[At],
         op: Option<BinaryOp>,
         old: Value,
         new: Value,

@@ -1,7 +1,6 @@
 //! Data meets its declarations: kinds, sizes and `where` conditions.
 
-use std::sync::Arc;
-
+use super::asset::{of_asset, of_texts};
 use super::error::{Result, TraceError};
 use super::machine::Machine;
 use super::value::{Kind, Payload, Tensor, Value};
@@ -12,6 +11,8 @@ use crate::ir::{Block, DataDecl, DataKind, Expr, ExprKind, Model, Place, Size, S
 #[derive(Debug, Default)]
 pub struct Inputs {
     values: Vec<Option<Value>>,
+    /// The constants in files.
+    pub(super) assets: Vec<Value>,
     /// Whether observations are drawn instead of conditioned on.
     pub(super) simulate: bool,
 }
@@ -58,7 +59,11 @@ impl Inputs {
             }
         }
         if errors.is_empty() {
-            Ok(Inputs { values, simulate })
+            Ok(Inputs {
+                values,
+                assets: model.assets.iter().map(of_asset).collect(),
+                simulate,
+            })
         } else {
             Err(errors)
         }
@@ -170,14 +175,7 @@ fn convert(decl: &DataDecl, entry: &Entry) -> Result<Value> {
         )));
     }
     let tensor = match (decl.kind, &entry.values) {
-        (DataKind::Str, Values::Str(v)) if entry.shape.rank() == 0 => {
-            return Ok(Value::Str(v[0].as_str().into()));
-        }
-        (DataKind::Str, Values::Str(v)) => {
-            return Ok(Value::List(Arc::new(
-                v.iter().map(|s| Value::Str(s.as_str().into())).collect(),
-            )));
-        }
+        (DataKind::Str, Values::Str(v)) => return Ok(of_texts(v, entry.shape.rank() == 0)),
         (_, Values::Str(_)) => return Err(wrong("text", Some(0))),
         (DataKind::Bool, Values::Bool(v)) => bools(v, &entry.shape),
         (DataKind::Bool, Values::Int(v)) if v.iter().all(|x| *x == 0 || *x == 1) => {
@@ -234,7 +232,7 @@ fn convert(decl: &DataDecl, entry: &Entry) -> Result<Value> {
     Ok(Value::Num(tensor))
 }
 
-fn bools(v: &[bool], shape: &Shape) -> Tensor {
+pub(super) fn bools(v: &[bool], shape: &Shape) -> Tensor {
     let values: Vec<f64> = v.iter().map(|&b| f64::from(u8::from(b))).collect();
     Tensor {
         kind: Kind::Bool,

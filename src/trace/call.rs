@@ -42,6 +42,7 @@ impl Machine<'_> {
         match f {
             Value::Fn(f) => match &**f {
                 FnValue::Builtin(b) => self.call_builtin(*b, args, Vec::new(), span),
+                FnValue::Network(network) => self.call_network(network, args, span),
                 FnValue::Memo { inner, table } => {
                     self.call_memo(&inner.clone(), *table, args, span)
                 }

@@ -16,6 +16,7 @@ impl Machine<'_> {
             ExprKind::Int(i) => Ok(Value::Num(Tensor::int(*i))),
             ExprKind::Real(x) => Ok(Value::real(*x)),
             ExprKind::Str(s) => Ok(Value::Str(s.as_str().into())),
+            ExprKind::Asset(i) => Ok(self.inputs.assets[*i].clone()),
             ExprKind::Place(place) => self.get(*place, e.span),
             ExprKind::Closure(id) => self.closure(*id, e.span),
             ExprKind::SelfFn => {

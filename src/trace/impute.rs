@@ -299,7 +299,8 @@ impl Machine<'_> {
         span: Span,
         of: Span,
     ) -> Result<Tensor> {
-        match self.index_tensor(positions, args, span, of)? {
+        let at = self.index_args(args)?;
+        match self.index_tensor(positions, &at, span, of)? {
             Value::Num(t) => Ok(t),
             _ => Ok(Tensor::real(f64::NAN)),
         }

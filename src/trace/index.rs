@@ -8,7 +8,17 @@ use super::value::{Cell, DistKind, DistValue, Kind, Payload, Tensor, Value};
 use crate::base::{Shape, Span};
 use crate::ir::{BinaryFn, BinaryOp, Expr, IndexArg, Op, ReduceFn};
 
-/// One place between the brackets, evaluated.
+/// What stands between the brackets, evaluated once: an index may draw and observe.
+pub(super) enum At {
+    One(Value, Span),
+    Slice {
+        lo: Option<Tensor>,
+        hi: Option<Tensor>,
+        span: Span,
+    },
+}
+
+/// Which elements along one axis.
 pub(super) enum Along {
     /// One element: the axis goes.
     One(usize),
@@ -28,13 +38,29 @@ impl Machine<'_> {
         span: Span,
     ) -> Result<Value> {
         let v = self.eval(of)?;
-        self.index_value(v, args, span, of.span)
+        let at = self.index_args(args)?;
+        self.index_value(v, &at, span, of.span)
+    }
+
+    pub(super) fn index_args(&mut self, args: &[IndexArg]) -> Result<Vec<At>> {
+        args.iter().map(|a| self.index_arg(a)).collect()
+    }
+
+    fn index_arg(&mut self, a: &IndexArg) -> Result<At> {
+        Ok(match a {
+            IndexArg::At(e) => At::One(self.eval(e)?, e.span),
+            IndexArg::Slice { lo, hi, span } => At::Slice {
+                lo: lo.as_ref().map(|e| self.int_scalar(e)).transpose()?,
+                hi: hi.as_ref().map(|e| self.int_scalar(e)).transpose()?,
+                span: *span,
+            },
+        })
     }
 
     pub(super) fn index_value(
         &mut self,
         v: Value,
-        args: &[IndexArg],
+        args: &[At],
         span: Span,
         of: Span,
     ) -> Result<Value> {
@@ -69,7 +95,7 @@ impl Machine<'_> {
     }
 
     /// One of an array of independent distributions.
-    fn index_dist(&mut self, d: Arc<DistValue>, args: &[IndexArg], span: Span) -> Result<Value> {
+    fn index_dist(&mut self, d: Arc<DistValue>, args: &[At], span: Span) -> Result<Value> {
         let d = self.flat(&d, span);
         let outer = super::distribution::copies(&d);
         if outer.len() < args.len() {
@@ -148,7 +174,7 @@ impl Machine<'_> {
         &mut self,
         all: &[Tensor],
         shape: &Shape,
-        args: &[IndexArg],
+        args: &[At],
         span: Span,
         of: Span,
     ) -> Result<Option<(Vec<Tensor>, Shape)>> {
@@ -164,13 +190,7 @@ impl Machine<'_> {
         Ok(Some((picked, shape)))
     }
 
-    fn index_list(
-        &mut self,
-        items: &[Value],
-        args: &[IndexArg],
-        span: Span,
-        of: Span,
-    ) -> Result<Value> {
+    fn index_list(&mut self, items: &[Value], args: &[At], span: Span, of: Span) -> Result<Value> {
         let shape = Shape::vector(items.len());
         let (first, rest) = args.split_first().expect("an index has arguments");
         let picked = match self.along(first, &shape, 0, of)? {
@@ -192,7 +212,7 @@ impl Machine<'_> {
     pub(super) fn index_tensor(
         &mut self,
         t: Tensor,
-        args: &[IndexArg],
+        args: &[At],
         span: Span,
         of: Span,
     ) -> Result<Value> {
@@ -209,19 +229,16 @@ impl Machine<'_> {
             ));
         }
         if let Some((first, rest)) = args.split_first()
-            && let Some((lo, hi, at)) = self.random_bounds(first, t.shape.dims()[0])?
+            && let Some((lo, hi, at)) = random_bounds(first, t.shape.dims()[0])
         {
             return self.random_slice(&t, (lo, hi), rest, at, span);
         }
-        // Only what has no effects may be looked at before it is evaluated as an index.
-        if let [IndexArg::At(e)] = args
-            && super::plate::is_plain(e)
-            && let Value::Num(mask) = self.eval(e)?
+        if let [At::One(Value::Num(mask), at)] = args
             && mask.kind == Kind::Bool
             && mask.shape.dims() == &t.shape.dims()[..1]
             && mask.known().is_none()
         {
-            return self.random_mask(&t, &mask, e.span);
+            return self.random_mask(&t, mask, *at);
         }
         let mut along = Vec::with_capacity(t.shape.rank());
         for (k, a) in args.iter().enumerate() {
@@ -408,93 +425,119 @@ impl Machine<'_> {
 
     pub(super) fn along(
         &mut self,
-        a: &IndexArg,
+        at: &At,
         shape: &Shape,
         axis: usize,
         of: Span,
     ) -> Result<Option<Along>> {
-        let n = shape.dims()[axis];
-        match a {
-            IndexArg::Slice { lo, hi, span } => {
-                let mut bound = |e: &Option<Expr>, default: usize| -> Result<Option<i64>> {
-                    match e {
-                        Some(e) => Ok(self.int_scalar(e)?.known_int()),
-                        None => Ok(Some(default as i64)),
-                    }
-                };
-                let (Some(a), Some(b)) = (bound(lo, 0)?, bound(hi, n)?) else {
-                    return Err(TraceError::model(
-                        "odp::trace::random_length",
-                        "a slice whose length depends on chance must be the first index",
-                        *span,
-                        "its bounds depend on chance",
-                    )
-                    .help("transpose the array, or gather with an array of indices"));
-                };
-                if a < 0 || b > n as i64 || a > b {
-                    let error = TraceError::model(
-                        "odp::trace::index_out_of_range",
-                        format!("the slice {a}..{b} of an axis of size {n}"),
-                        *span,
-                        format!("allowed are bounds in 0..={n}"),
-                    )
-                    .label(of, format!("its shape is {shape}"));
-                    self.fault(error)?;
-                    return Ok(None);
-                }
-                Ok(Some(Along::Many((a as usize..b as usize).collect())))
-            }
-            IndexArg::At(e) => {
-                let v = self.eval(e)?;
-                if matches!(v, Value::Bottom) {
-                    return Ok(None);
-                }
-                let t = self.number(&v, e.span)?;
-                if t.kind == Kind::Bool && t.shape.rank() == 1 && t.shape.dims()[0] == n {
-                    let Some(mask) = t.known() else {
-                        return Err(TraceError::model(
-                            "odp::trace::random_length",
-                            "a mask that depends on chance must be the only index",
-                            e.span,
-                            "how many elements it selects depends on chance",
-                        )
-                        .help("use `where_(mask, x, 0)` to keep the shape"));
-                    };
-                    return Ok(Some(Along::Many(
-                        (0..n).filter(|&i| mask[i] != 0.0).collect(),
-                    )));
-                }
-                let empty = t.shape.is_empty() && t.known().is_some();
-                if t.kind != Kind::Int && !empty {
-                    return Err(TraceError::model(
-                        "odp::trace::index_kind",
-                        "an index is an int",
-                        e.span,
-                        format!("this is {}", super::words(&t)),
-                    )
-                    .help("convert it with `int(…)`"));
-                }
-                let Some(known) = (if empty {
-                    Some(Arc::from([]))
-                } else {
-                    t.known_ints()
-                }) else {
-                    return Ok(Some(Along::Random(t, e.span)));
-                };
-                if let Some(&bad) = known.iter().find(|&&i| i < 0 || i >= n as i64) {
-                    self.fault(
-                        out_of_range(bad, n, e.span).label(of, format!("its shape is {shape}")),
-                    )?;
-                    return Ok(None);
-                }
-                Ok(Some(match t.shape.rank() {
-                    0 => Along::One(known[0] as usize),
-                    1 => Along::Many(known.iter().map(|&i| i as usize).collect()),
-                    _ => Along::Array(known.iter().map(|&i| i as usize).collect(), t.shape.clone()),
-                }))
-            }
+        match at {
+            At::Slice { lo, hi, span } => self.along_slice([lo, hi], shape, axis, (*span, of)),
+            At::One(Value::Bottom, _) => Ok(None),
+            At::One(v, span) => self.along_value(v, shape, axis, (*span, of)),
         }
     }
+
+    fn along_slice(
+        &mut self,
+        [lo, hi]: [&Option<Tensor>; 2],
+        shape: &Shape,
+        axis: usize,
+        (span, of): (Span, Span),
+    ) -> Result<Option<Along>> {
+        let n = shape.dims()[axis] as i64;
+        let known = |bound: &Option<Tensor>, default: i64| match bound {
+            Some(t) => t.known_int(),
+            None => Some(default),
+        };
+        let (Some(a), Some(b)) = (known(lo, 0), known(hi, n)) else {
+            return Err(TraceError::model(
+                "odp::trace::random_length",
+                "a slice whose length depends on chance must be the first index",
+                span,
+                "its bounds depend on chance",
+            )
+            .help("transpose the array, or gather with an array of indices"));
+        };
+        if a < 0 || b > n || a > b {
+            let error = TraceError::model(
+                "odp::trace::index_out_of_range",
+                format!("the slice {a}..{b} of an axis of size {n}"),
+                span,
+                format!("allowed are bounds in 0..={n}"),
+            );
+            self.fault(error.label(of, format!("its shape is {shape}")))?;
+            return Ok(None);
+        }
+        Ok(Some(Along::Many((a as usize..b as usize).collect())))
+    }
+
+    fn along_value(
+        &mut self,
+        v: &Value,
+        shape: &Shape,
+        axis: usize,
+        (span, of): (Span, Span),
+    ) -> Result<Option<Along>> {
+        let n = shape.dims()[axis];
+        let t = self.number(v, span)?;
+        if t.kind == Kind::Bool && t.shape.dims() == [n] {
+            return along_mask(&t, span).map(Some);
+        }
+        let empty = t.shape.is_empty() && t.known().is_some();
+        if t.kind != Kind::Int && !empty {
+            return Err(TraceError::model(
+                "odp::trace::index_kind",
+                "an index is an int",
+                span,
+                format!("this is {}", super::words(&t)),
+            )
+            .help("convert it with `int(…)`"));
+        }
+        let known = match empty {
+            true => Some(Arc::from([])),
+            false => t.known_ints(),
+        };
+        let Some(known) = known else {
+            return Ok(Some(Along::Random(t, span)));
+        };
+        if let Some(&bad) = known.iter().find(|&&i| i < 0 || i >= n as i64) {
+            self.fault(out_of_range(bad, n, span).label(of, format!("its shape is {shape}")))?;
+            return Ok(None);
+        }
+        let picks: Vec<usize> = known.iter().map(|&i| i as usize).collect();
+        Ok(Some(match t.shape.rank() {
+            0 => Along::One(picks[0]),
+            1 => Along::Many(picks),
+            _ => Along::Array(picks, t.shape.clone()),
+        }))
+    }
+}
+
+/// The places where a known mask is true.
+fn along_mask(mask: &Tensor, span: Span) -> Result<Along> {
+    let Some(known) = mask.known() else {
+        return Err(TraceError::model(
+            "odp::trace::random_length",
+            "a mask that depends on chance must be the only index",
+            span,
+            "how many elements it selects depends on chance",
+        )
+        .help("use `where_(mask, x, 0)` to keep the shape"));
+    };
+    Ok(Along::Many(
+        (0..known.len()).filter(|&i| known[i] != 0.0).collect(),
+    ))
+}
+
+/// The bounds of a slice whose length depends on chance.
+fn random_bounds(at: &At, n: usize) -> Option<(Tensor, Tensor, Span)> {
+    let At::Slice { lo, hi, span } = at else {
+        return None;
+    };
+    let lo = lo.clone().unwrap_or(Tensor::int(0));
+    let hi = hi.clone().unwrap_or(Tensor::int(n as i64));
+    let known = lo.known_int().is_some() && hi.known_int().is_some();
+    (!known).then_some((lo, hi, *span))
 }
 
 fn out_of_range(i: i64, n: usize, span: Span) -> TraceError {

@@ -8,6 +8,7 @@
 mod address;
 mod algebra;
 mod arrays;
+mod asset;
 mod assign;
 mod bind;
 mod bounded;
@@ -31,6 +32,7 @@ mod machine;
 mod matrices;
 mod memo;
 mod merge;
+mod network;
 mod ode;
 mod operators;
 mod ordered;

@@ -68,6 +68,7 @@ pub(super) fn mentions(e: &Expr, places: &[Place]) -> bool {
         | ExprKind::Int(_)
         | ExprKind::Real(_)
         | ExprKind::Str(_)
+        | ExprKind::Asset(_)
         | ExprKind::Builtin(_) => false,
         ExprKind::Array(es) | ExprKind::Tuple(es) => any(es),
         ExprKind::Record(fields) => fields.iter().any(|(_, e)| mentions(e, places)),

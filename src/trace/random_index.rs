@@ -1,42 +1,42 @@
 //! Indices, slices and masks that depend on chance.
 
 use super::error::{Result, TraceError};
-use super::index::Along;
+use super::index::{Along, At};
 use super::machine::Machine;
 use super::value::{Kind, Payload, Ragged, Tensor, Value};
 use crate::base::{Shape, Span};
-use crate::ir::{BinaryFn, IndexArg, Op, ReduceFn};
+use crate::ir::{BinaryFn, Op, ReduceFn};
 
 impl Machine<'_> {
     /// One element of an array of random length; `None` where the first index is no single number.
     pub(super) fn ragged_item(
         &mut self,
         r: &Ragged,
-        args: &[IndexArg],
+        args: &[At],
         span: Span,
         of: Span,
     ) -> Result<Option<Value>> {
-        let (IndexArg::At(e), rest) = (&args[0], &args[1..]) else {
+        let Some((At::One(Value::Num(i), at), rest)) = args.split_first() else {
             return Ok(None);
         };
-        let i = match self.eval(e)? {
-            Value::Num(t) if t.is_scalar() && t.kind == Kind::Int => t,
-            _ => return Ok(None),
-        };
-        let below = self.elementwise(BinaryFn::Lt, &i, &Tensor::int(0), Kind::Bool, e.span)?;
-        let above = self.elementwise(BinaryFn::Ge, &i, &r.length, Kind::Bool, e.span)?;
-        let outside = self.elementwise(BinaryFn::Or, &below, &above, Kind::Bool, e.span)?;
+        if !i.is_scalar() || i.kind != Kind::Int {
+            return Ok(None);
+        }
+        let at = *at;
+        let below = self.elementwise(BinaryFn::Lt, i, &Tensor::int(0), Kind::Bool, at)?;
+        let above = self.elementwise(BinaryFn::Ge, i, &r.length, Kind::Bool, at)?;
+        let outside = self.elementwise(BinaryFn::Or, &below, &above, Kind::Bool, at)?;
         if let Payload::Node(id) = outside.payload
             && self.implied(id) != Some(false)
         {
-            self.fault_where(id, "an index is outside of this array".into(), e.span);
+            self.fault_where(id, "an index is outside of this array".into(), at);
         }
         let item = match i.known_int() {
             Some(k) => match usize::try_from(k).ok().and_then(|k| r.items.get(k)) {
                 Some(item) => item.clone(),
                 None => Value::Bottom,
             },
-            None => self.random_item(&r.items, &i, e.span)?,
+            None => self.random_item(&r.items, i, at)?,
         };
         if rest.is_empty() {
             return Ok(Some(item));
@@ -49,7 +49,7 @@ impl Machine<'_> {
         &mut self,
         t: &Tensor,
         (lo, hi): (Tensor, Tensor),
-        rest: &[IndexArg],
+        rest: &[At],
         at: Span,
         span: Span,
     ) -> Result<Value> {
@@ -79,27 +79,6 @@ impl Machine<'_> {
             items.push(row?);
         }
         Ok(self.ragged(items, length))
-    }
-
-    /// The bounds of a first index that is a slice whose length depends on chance.
-    pub(super) fn random_bounds(
-        &mut self,
-        a: &IndexArg,
-        n: usize,
-    ) -> Result<Option<(Tensor, Tensor, Span)>> {
-        let IndexArg::Slice { lo, hi, span } = a else {
-            return Ok(None);
-        };
-        let lo = match lo {
-            Some(e) => self.int_scalar(e)?,
-            None => Tensor::int(0),
-        };
-        let hi = match hi {
-            Some(e) => self.int_scalar(e)?,
-            None => Tensor::int(n as i64),
-        };
-        let known = lo.known_int().is_some() && hi.known_int().is_some();
-        Ok((!known).then_some((lo, hi, *span)))
     }
 
     /// `x[mask]` with a mask that depends on chance: as many elements as it has trues.

@@ -166,7 +166,8 @@ impl Machine<'_> {
             };
             return self.assign(place, new, span);
         }
-        self.assign_element(place, name, indices, op, new, span)
+        let at = self.index_args(indices)?;
+        self.assign_element(place, name, &at, op, new, span)
     }
 
     // ---- weights ----

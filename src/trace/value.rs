@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::graph::NodeId;
-use crate::base::{Shape, Span};
+use crate::base::{Network, Shape, Span};
 use crate::dist::Multivariate;
 use crate::ir::{Builtin, FnId, Law};
 
@@ -103,6 +103,8 @@ pub enum FnValue {
     },
     /// A built-in.
     Builtin(Builtin),
+    /// A network from a file.
+    Network(Arc<Network>),
     /// One that remembers; its number keys the table of what it remembers.
     Memo { inner: Value, table: u128 },
 }

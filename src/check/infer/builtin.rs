@@ -1,7 +1,7 @@
 //! Signatures and shape rules of the built-in functions.
 
 use super::super::mismatch::Mismatch;
-use super::super::types::{Callable, Known, Size, Ty, Value};
+use super::super::types::{Known, Size, Ty, Value};
 use super::expr::{all_random, open};
 use super::{Arg, Infer};
 use crate::base::Span;
@@ -88,8 +88,6 @@ impl Infer<'_> {
                 Some(Ty::Any | Ty::Never) | None => Ty::Any,
                 Some(ty) => Ty::array(Ty::Real, ty.parts().1.to_vec()),
             },
-            (Tensors | Csv | Json | Npy, _) => return Value::any(),
-            (Onnx, _) => return Value::of(Ty::Fn(Callable::Unknown)),
             (_, [x]) => self.elementwise(&[x], &place, Some(Ty::Real)),
             _ => Ty::Any,
         };

@@ -4,6 +4,7 @@ use super::super::error::CheckError;
 use super::super::scope::{Head, What};
 use super::super::signature::{self, Signature};
 use super::Resolver;
+use super::asset;
 use super::lookup::Found;
 use crate::base::Span;
 use crate::ir::{Builtin, DistRef, Expr, ExprKind};
@@ -113,6 +114,9 @@ impl Resolver<'_> {
     fn call_builtin(&mut self, builtin: Builtin, args: &[ast::Arg], span: Span) -> ExprKind {
         let signature = signature::of_builtin(builtin);
         let (args, named) = self.arrange(&signature, None, args, span);
+        if asset::is_asset(builtin) {
+            return self.asset(builtin, args, span);
+        }
         ExprKind::CallBuiltin {
             builtin,
             args: args.into_iter().flatten().collect(),

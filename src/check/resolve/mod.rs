@@ -8,6 +8,7 @@
 //!
 //! A name that cannot be resolved is reported and stands for a slot of unknown type, so that one slip makes one error.
 
+mod asset;
 mod blame;
 mod call;
 mod data;
@@ -26,9 +27,10 @@ use super::error::CheckError;
 use super::lint::Lint;
 use super::scope::{Context, Frame, Head, Scope, Slot};
 use super::usage::Usage;
-use crate::base::{FileId, Report, SourceMap, Span};
+use crate::base::{Asset, FileId, Report, SourceMap, Span};
 use crate::ir::{DataDecl, FnId, Function, Model, Place, Site, Stmt, UserDistribution};
 use crate::syntax::ast;
+use asset::AssetKey;
 use uses::{Exports, FileNames};
 
 /// A resolved program and what only checking wants to know of it.
@@ -77,6 +79,8 @@ struct Resolver<'a> {
     globals: Vec<Slot>,
     data: Vec<DataDecl>,
     sites: Vec<Site>,
+    /// Constants in files, and by which path of which file they came.
+    assets: Vec<(AssetKey, Asset)>,
     /// Statements of used files.
     prelude: Vec<Stmt>,
     loaded: HashMap<String, Exports>,
@@ -115,6 +119,7 @@ impl<'a> Resolver<'a> {
             globals: Vec::new(),
             data: Vec::new(),
             sites: Vec::new(),
+            assets: Vec::new(),
             prelude: Vec::new(),
             loaded: HashMap::new(),
             loading: Vec::new(),
@@ -199,6 +204,7 @@ impl<'a> Resolver<'a> {
             },
             globals: self.globals.iter().map(|s| s.name.clone()).collect(),
             sites: self.sites,
+            assets: self.assets.into_iter().map(|(_, asset)| asset).collect(),
         };
         Resolved {
             model,

@@ -8,9 +8,10 @@ mod models;
 mod valid;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use super::{Checked, Loader, UseRequest, check};
-use crate::base::{Report, SourceMap};
+use super::{AssetRequest, Checked, Loader, UseRequest, check};
+use crate::base::{Asset, Entry, Network, Origin, Report, Shape, SourceMap, Values};
 use crate::syntax::{self, ast::UsePath};
 
 /// Files by name.
@@ -26,6 +27,34 @@ impl Loader for Files {
             Some(text) => Ok((name, (*text).to_string())),
             None => Err(Report::error("test::no_file", "no such file").label(request.span, "")),
         }
+    }
+
+    fn asset(&self, request: &AssetRequest) -> Result<Asset, Report> {
+        let reals = |n: usize| {
+            Asset::Entry(Entry {
+                values: Values::Real(vec![0.5; n]),
+                shape: Shape::vector(n),
+                missing: Vec::new(),
+                origin: Origin::default(),
+            })
+        };
+        let mut fields = Vec::new();
+        match request.path {
+            "d.csv" => assert!(Asset::insert(&mut fields, "x", reals(3))),
+            "w.safetensors" => assert!(Asset::insert(&mut fields, "layer.weight", reals(3))),
+            "a.npy" => return Ok(reals(3)),
+            "net.onnx" => {
+                return Ok(Asset::Network(Arc::new(Network {
+                    file: "net.onnx".to_string(),
+                    inputs: Vec::new(),
+                    outputs: Vec::new(),
+                    constants: Vec::new(),
+                    layers: Vec::new(),
+                })));
+            }
+            _ => return Err(Report::error("test::no_file", "no such file").label(request.span, "")),
+        }
+        Ok(Asset::Record(fields))
     }
 }
 

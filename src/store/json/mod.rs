@@ -13,7 +13,7 @@ use self::reader::{Number, Reader};
 use self::sizes::{Fault, Sizes};
 use super::gather::{Clash, Gather};
 use super::{At, Inputs, StoreError};
-use crate::base::{Entry, Origin, Shape};
+use crate::base::{Asset, Entry, Origin, Shape};
 
 /// Brackets inside each other that are still read.
 const DEEPEST: usize = 64;
@@ -51,12 +51,98 @@ pub fn read_value(name: &str, text: &str) -> Result<Entry, StoreError> {
     entry.map_err(|fault| reader.bad_entry(name, start, fault))
 }
 
+/// Any one JSON value: objects are records, arrays that are not rectangular are lists.
+///
+/// # Errors
+/// `Malformed` where it is not JSON, or an object has a key twice.
+pub fn read_any(file: &str, text: &str) -> Result<Asset, StoreError> {
+    let mut reader = Reader::new(file, text);
+    reader.blank();
+    let asset = reader.any(0)?;
+    reader.blank();
+    reader.end()?;
+    Ok(asset)
+}
+
 impl Reader<'_> {
+    /// The value that starts here, inside of `depth` others.
+    fn any(&mut self, depth: usize) -> Result<Asset, StoreError> {
+        if depth >= DEEPEST {
+            return Err(self.malformed(&format!("values are nested more than {DEEPEST} deep")));
+        }
+        if self.peek() == Some(b'{') {
+            return self.any_object(depth);
+        }
+        let start = self.pos;
+        match self.array_or_scalar(None)? {
+            Ok(entry) => Ok(Asset::Entry(entry)),
+            Err(_) if self.bytes[start] == b'[' => {
+                self.pos = start;
+                self.any_list(depth)
+            }
+            Err(fault) => Err(self.bad_entry("this value", start, fault)),
+        }
+    }
+
+    fn any_object(&mut self, depth: usize) -> Result<Asset, StoreError> {
+        let mut fields: Vec<(String, Asset)> = Vec::new();
+        self.members(|reader, key, key_at| {
+            if fields.iter().any(|(n, _)| *n == key) {
+                return Err(reader.twice(&key, key_at));
+            }
+            reader.blank();
+            reader.expect(b':', "a `:` after the key")?;
+            reader.blank();
+            fields.push((key, reader.any(depth + 1)?));
+            Ok(())
+        })?;
+        Ok(Asset::Record(fields))
+    }
+
+    fn any_list(&mut self, depth: usize) -> Result<Asset, StoreError> {
+        let mut items = Vec::new();
+        self.elements(|reader| {
+            items.push(reader.any(depth + 1)?);
+            Ok(())
+        })?;
+        Ok(Asset::List(items))
+    }
+
+    fn twice(&self, key: &str, key_at: usize) -> StoreError {
+        let at = At::new(self.file, self.text, key_at, self.pos);
+        let what = format!("the key `{key}` comes twice");
+        StoreError::Malformed { at, what }
+    }
+
+    /// The elements between the brackets that open here; how many there were.
+    fn elements(
+        &mut self,
+        mut element: impl FnMut(&mut Self) -> Result<(), StoreError>,
+    ) -> Result<usize, StoreError> {
+        self.pos += 1;
+        self.blank();
+        if self.peek() == Some(b']') {
+            self.pos += 1;
+            return Ok(0);
+        }
+        let mut count = 0;
+        loop {
+            element(self)?;
+            count += 1;
+            self.blank();
+            match self.peek() {
+                Some(b',') => self.pos += 1,
+                Some(b']') => break self.pos += 1,
+                _ => return Err(self.malformed("a `,` or `]` is missing here")),
+            }
+            self.blank();
+        }
+        Ok(count)
+    }
+
     fn entry(&mut self, inputs: &mut Inputs, key: String, key_at: usize) -> Result<(), StoreError> {
         if inputs.contains(&key) {
-            let at = At::new(self.file, self.text, key_at, self.pos);
-            let what = format!("the key `{key}` comes twice");
-            return Err(StoreError::Malformed { at, what });
+            return Err(self.twice(&key, key_at));
         }
         self.blank();
         self.expect(b':', "a `:` after the key")?;
@@ -143,24 +229,7 @@ impl Reader<'_> {
         }
         let start = self.pos;
         sizes.array_at(depth, start);
-        self.pos += 1;
-        let mut count = 0;
-        self.blank();
-        if self.peek() == Some(b']') {
-            self.pos += 1;
-        } else {
-            loop {
-                self.element(depth + 1, gather, sizes)?;
-                count += 1;
-                self.blank();
-                match self.peek() {
-                    Some(b',') => self.pos += 1,
-                    Some(b']') => break self.pos += 1,
-                    _ => return Err(self.malformed("a `,` or `]` is missing here")),
-                }
-                self.blank();
-            }
-        }
+        let count = self.elements(|reader| reader.element(depth + 1, gather, sizes))?;
         sizes.array_ends(depth, count, start, self.pos);
         Ok(())
     }
