@@ -58,8 +58,11 @@ impl Machine<'_> {
         dist: &Expr,
         span: Span,
     ) -> Result<()> {
-        let name = self.model.sites[site].name.clone().unwrap_or_default();
-        let label = self.site_label(&name);
+        let name = self.model.sites[site].name.clone();
+        let label = match &name {
+            Some(name) => self.site_label(name),
+            None => format!("sample@{}", self.model.sources.line_col(span).0),
+        };
         let value = if plate.is_empty() {
             let d = self.eval(dist)?;
             let address = self.address.child(site as u64);
@@ -67,7 +70,7 @@ impl Machine<'_> {
         } else {
             self.sample_plate(place, site, plate, dist, &label, span)?
         };
-        if self.model.sites[site].file_level {
+        if let (Some(name), true) = (name, self.model.sites[site].file_level) {
             self.sites.push(SiteOutput {
                 name,
                 loops: self.loops.clone(),
