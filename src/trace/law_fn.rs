@@ -30,6 +30,10 @@ impl Machine<'_> {
                 let refs: Vec<&Tensor> = operands.iter().collect();
                 Ok(self.emit(Op::LawFn(law.clone(), f), &refs, all, Kind::Real, span))
             }
+            DistKind::Mixture { parts, .. } if f == LawFn::Quantile => {
+                let parts = parts.clone();
+                self.quantile_of_mixture(&d, &parts, x, span)
+            }
             DistKind::Mixture { weights, parts, .. } => {
                 let (weights, parts) = (weights.clone(), parts.clone());
                 self.law_fn_of_mixture(f, &weights, &parts, x, &d, span)

@@ -23,25 +23,30 @@ impl Machine<'_> {
             Value::Num(t) if t.is_scalar() && t.kind == Kind::Int => t,
             _ => return Ok(None),
         };
-        let below = self.elementwise(BinaryFn::Lt, &i, &Tensor::int(0), Kind::Bool, e.span)?;
-        let above = self.elementwise(BinaryFn::Ge, &i, &r.length, Kind::Bool, e.span)?;
-        let outside = self.elementwise(BinaryFn::Or, &below, &above, Kind::Bool, e.span)?;
-        if let Payload::Node(id) = outside.payload
-            && self.implied(id) != Some(false)
-        {
-            self.fault_where(id, "an index is outside of this array".into(), e.span);
-        }
-        let item = match i.known_int() {
-            Some(k) => match usize::try_from(k).ok().and_then(|k| r.items.get(k)) {
-                Some(item) => item.clone(),
-                None => Value::Bottom,
-            },
-            None => self.random_item(&r.items, &i, e.span)?,
-        };
+        let item = self.ragged_at(r, &i, e.span)?;
         if rest.is_empty() {
             return Ok(Some(item));
         }
         self.index_value(item, rest, span, of).map(Some)
+    }
+
+    /// The element of an array of random length at one index; executions that have no such place are at fault.
+    pub(super) fn ragged_at(&mut self, r: &Ragged, i: &Tensor, at: Span) -> Result<Value> {
+        let below = self.elementwise(BinaryFn::Lt, i, &Tensor::int(0), Kind::Bool, at)?;
+        let above = self.elementwise(BinaryFn::Ge, i, &r.length, Kind::Bool, at)?;
+        let outside = self.elementwise(BinaryFn::Or, &below, &above, Kind::Bool, at)?;
+        if let Payload::Node(id) = outside.payload
+            && self.implied(id) != Some(false)
+        {
+            self.fault_where(id, "an index is outside of this array".into(), at);
+        }
+        match i.known_int() {
+            Some(k) => match usize::try_from(k).ok().and_then(|k| r.items.get(k)) {
+                Some(item) => Ok(item.clone()),
+                None => Ok(Value::Bottom),
+            },
+            None => self.random_item(&r.items, i, at),
+        }
     }
 
     /// `x[lo..hi, …]` with bounds that depend on chance, along the first axis.
@@ -146,6 +151,12 @@ impl Machine<'_> {
                 "an array of indices that depend on chance",
             )
             .help("write a comprehension: `[xs[i] for i in index]`"));
+        }
+        if let Some(i) = index.known_int() {
+            return match usize::try_from(i).ok().and_then(|i| items.get(i)) {
+                Some(item) => Ok(item.clone()),
+                None => self.fault(super::index::out_of_range(i, items.len(), span)),
+            };
         }
         self.inside_or_fault(index, items.len(), span)?;
         let mut result = Value::Bottom;
