@@ -159,7 +159,7 @@ impl Enumeration<'_> {
                 rows[walk * dim..(walk + 1) * dim].copy_from_slice(&grown[at..at + dim]);
             }
         }
-        (log_sum_exp(&log_ways) - (walks as f64).ln()).exp()
+        (log_sum_exp(&log_ways) - (walks as f64).ln()).exp().round()
     }
 
     /// Every site at its first value.

@@ -6,6 +6,7 @@
 //! ```
 
 mod address;
+mod advice;
 mod algebra;
 mod arrays;
 mod assign;

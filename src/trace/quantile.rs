@@ -28,7 +28,8 @@ impl Machine<'_> {
         span: Span,
     ) -> Result<Tensor> {
         let discrete = is_discrete(whole);
-        let (mut low, mut high) = self.bracket(parts, p, span)?;
+        let ends = self.bracket(parts, p, span)?;
+        let (mut low, mut high) = ends.clone();
         if discrete {
             low = self.elementwise(BinaryFn::Sub, &low, &Tensor::int(1), Kind::Real, span)?;
         }
@@ -42,7 +43,14 @@ impl Machine<'_> {
         let found = self.unary(UnaryFn::Fixed, &high, Kind::Real, span);
         match discrete || has_atoms(whole) {
             true => Ok(found),
-            false => self.newton_step(whole, &found, p, span),
+            false => {
+                let x = self.newton_step(whole, &found, p, span)?;
+                // Rounding must not lead out of the support.
+                let low = self.unary(UnaryFn::Fixed, &ends.0, Kind::Real, span);
+                let high = self.unary(UnaryFn::Fixed, &ends.1, Kind::Real, span);
+                let x = self.elementwise(BinaryFn::Max, &x, &low, Kind::Real, span)?;
+                self.elementwise(BinaryFn::Min, &x, &high, Kind::Real, span)
+            }
         }
     }
 
@@ -120,7 +128,7 @@ impl Machine<'_> {
 }
 
 /// Whether single values may have probability.
-fn has_atoms(d: &DistValue) -> bool {
+pub(super) fn has_atoms(d: &DistValue) -> bool {
     match &d.kind {
         DistKind::Scalar { law, .. } => law.has_atoms(),
         DistKind::Mixture { parts, .. } => parts.iter().any(|p| has_atoms(p)),
