@@ -169,9 +169,11 @@ impl Mismatch {
                 "odp::check::shape_mismatch"
             }
             ObserveShape { .. } => "odp::check::observe_shape",
-            MixedArray { .. } | Arms { .. } | Results { .. } | Annotation { .. } | AssignKind { .. } => {
-                "odp::check::type_mismatch"
-            }
+            MixedArray { .. }
+            | Arms { .. }
+            | Results { .. }
+            | Annotation { .. }
+            | AssignKind { .. } => "odp::check::type_mismatch",
             TooManyIndices { .. } => "odp::check::too_many_indices",
             IndexRange { .. } => "odp::check::index_out_of_range",
             NoField { .. } => "odp::check::unknown_field",

@@ -224,10 +224,14 @@ impl Ty {
             (Int | Real, Int | Real) => true,
             (Array(a, _), Array(b, _)) if **a == Ty::Never || **b == Ty::Never => true,
             (Array(a, m), Array(b, n)) => m.len() == n.len() && a.is_like(b),
-            (Tuple(a), Tuple(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.is_like(b)),
+            (Tuple(a), Tuple(b)) => {
+                a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.is_like(b))
+            }
             (Record(a), Record(b)) => {
                 let fields = by_name(b);
-                let like = |(name, t): &(String, Ty)| fields.get(name.as_str()).is_some_and(|o| t.is_like(o));
+                let like = |(name, t): &(String, Ty)| {
+                    fields.get(name.as_str()).is_some_and(|o| t.is_like(o))
+                };
                 a.len() == b.len() && a.iter().all(like)
             }
             (a, b) => std::mem::discriminant(a) == std::mem::discriminant(b),

@@ -149,7 +149,9 @@ impl Enumeration<'_> {
             self.evaluations += n as u64;
             for (walk, ways) in log_ways.iter_mut().enumerate() {
                 let possible: Vec<usize> = (0..size)
-                    .filter(|k| probability(log_p[(walk * size + k) * n_sites + depth], *k).is_some())
+                    .filter(|k| {
+                        probability(log_p[(walk * size + k) * n_sites + depth], *k).is_some()
+                    })
                     .collect();
                 *ways += (possible.len() as f64).ln();
                 let Some(k) = possible.get(stream.random_range(0..possible.len().max(1))) else {

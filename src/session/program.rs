@@ -149,7 +149,9 @@ impl Program {
                 // A trace that is not kept ends as soon as that is clear.
                 let in_proportion = MULTIPLIED * (n as f64 / unrolled as f64) * bound.dim() as f64;
                 let next = trace::Limits {
-                    max_noise: limits.max_noise.min(MAX_MULTIPLIED_DIM.max(in_proportion as usize)),
+                    max_noise: limits
+                        .max_noise
+                        .min(MAX_MULTIPLIED_DIM.max(in_proportion as usize)),
                     ..at(n, 4 * MAX_UNROLLED_NODES)
                 };
                 match self.lowered(&bound_inputs, next) {

@@ -105,7 +105,9 @@ fn side_by_side(mut marks: Vec<LabeledSpan>, text: &str) -> Vec<LabeledSpan> {
         };
         let (wide, narrow) = (range(&marks[i]), range(&marks[j]));
         let kept = match (wide.0 < narrow.0, wide.1 > narrow.1) {
-            (true, _) => text.get(wide.0..narrow.0).map(|t| (wide.0, t.trim_end().len())),
+            (true, _) => text
+                .get(wide.0..narrow.0)
+                .map(|t| (wide.0, t.trim_end().len())),
             (false, true) => text.get(narrow.1..wide.1).map(|t| {
                 let from = wide.1 - t.trim_start().len();
                 (from, wide.1 - from)
@@ -145,7 +147,10 @@ fn with_span(mark: &LabeledSpan, span: (usize, usize)) -> LabeledSpan {
 }
 
 fn with_both_words(mark: &LabeledSpan, other: &LabeledSpan) -> LabeledSpan {
-    let words: Vec<&str> = [mark.label(), other.label()].into_iter().flatten().collect();
+    let words: Vec<&str> = [mark.label(), other.label()]
+        .into_iter()
+        .flatten()
+        .collect();
     let words = (!words.is_empty()).then(|| words.join("; "));
     let span = (mark.offset(), mark.len());
     match mark.primary() {
@@ -304,7 +309,13 @@ mod tests {
         });
         side_by_side(marks.collect(), text)
             .iter()
-            .map(|m| (m.offset(), m.offset() + m.len(), m.label().unwrap_or("").into()))
+            .map(|m| {
+                (
+                    m.offset(),
+                    m.offset() + m.len(),
+                    m.label().unwrap_or("").into(),
+                )
+            })
             .collect()
     }
 
@@ -321,7 +332,10 @@ mod tests {
             apart(&[(0, 7, "a"), (0, 24, "b")], text),
             [one(0, 7, "a"), one(8, 24, "b")]
         );
-        assert_eq!(apart(&[(3, 9, "a"), (3, 9, "b")], text), [one(3, 9, "a; b")]);
+        assert_eq!(
+            apart(&[(3, 9, "a"), (3, 9, "b")], text),
+            [one(3, 9, "a; b")]
+        );
         assert_eq!(
             apart(&[(0, 10, "a"), (8, 24, "b")], text),
             [one(0, 10, "a"), one(10, 24, "b")]

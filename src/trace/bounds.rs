@@ -57,10 +57,12 @@ impl NoiseGraph {
                 | BinaryFn::And
                 | BinaryFn::Or,
             ) => 1.0,
-            Op::Binary(BinaryFn::Pow) => match (self.bound(id, true, DEPTH), self.bound(id, false, DEPTH)) {
-                (Some(high), Some(low)) => (high as f64).abs().max((low as f64).abs()),
-                _ => f64::INFINITY,
-            },
+            Op::Binary(BinaryFn::Pow) => {
+                match (self.bound(id, true, DEPTH), self.bound(id, false, DEPTH)) {
+                    (Some(high), Some(low)) => (high as f64).abs().max((low as f64).abs()),
+                    _ => f64::INFINITY,
+                }
+            }
             Op::Reduce(ReduceFn::Sum, axis) => of(0) * axis.n as f64,
             Op::Reduce(ReduceFn::ArgMax | ReduceFn::ArgMin, axis) => axis.n as f64,
             Op::Reduce(ReduceFn::Any | ReduceFn::All, _) => 1.0,

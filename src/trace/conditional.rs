@@ -52,9 +52,17 @@ impl Machine<'_> {
         let missing: Vec<usize> = (0..n).filter(|i| !known.contains(i)).collect();
         let order = [known, &missing].concat();
         let (k, m) = (known.len(), missing.len());
-        let entries = order.iter().flat_map(|i| order.iter().map(move |j| i * n + j));
+        let entries = order
+            .iter()
+            .flat_map(|i| order.iter().map(move |j| i * n + j));
         let sigma = self.pick_all(&sigma, entries, Shape(vec![n, n]), span);
-        let l = self.emit(Op::Cholesky(n), &[&sigma], sigma.shape.clone(), Kind::Real, span);
+        let l = self.emit(
+            Op::Cholesky(n),
+            &[&sigma],
+            sigma.shape.clone(),
+            Kind::Real,
+            span,
+        );
         let block = |rows: std::ops::Range<usize>, columns: std::ops::Range<usize>| {
             rows.flat_map(move |i| columns.clone().map(move |j| i * n + j))
         };
@@ -65,7 +73,13 @@ impl Machine<'_> {
         let mu_m = self.pick_all(mu, missing.iter().copied(), Shape::vector(m), span);
         let residual = self.elementwise(BinaryFn::Sub, t, &mu_o, Kind::Real, span)?;
         let solve = Op::SolveLower { n: k, m: 1 };
-        let w = self.emit(solve, &[&l_oo, &residual], Shape::vector(k), Kind::Real, span);
+        let w = self.emit(
+            solve,
+            &[&l_oo, &residual],
+            Shape::vector(k),
+            Kind::Real,
+            span,
+        );
         let shift = self.matmul(&l_mo, &w, span)?;
         let mean = self.elementwise(BinaryFn::Add, &mu_m, &shift, Kind::Real, span)?;
         Ok(Some(match freedom {

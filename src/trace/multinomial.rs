@@ -103,7 +103,13 @@ impl Machine<'_> {
         let off = self.elementwise(BinaryFn::Gt, &off, &limit, Kind::Bool, span)?;
         let wrong = self.elementwise(BinaryFn::Or, &negative, &off, Kind::Bool, span)?;
         let nan = Tensor::real(f64::NAN);
-        Ok(self.emit(Op::Select, &[&wrong, &nan, p], p.shape.clone(), Kind::Real, span))
+        Ok(self.emit(
+            Op::Select,
+            &[&wrong, &nan, p],
+            p.shape.clone(),
+            Kind::Real,
+            span,
+        ))
     }
 }
 

@@ -30,7 +30,9 @@ impl Machine<'_> {
             return Ok(None);
         };
         if k == 0 {
-            return self.gather_open(v, index, &args[1..], at, span, of).map(Some);
+            return self
+                .gather_open(v, index, &args[1..], at, span, of)
+                .map(Some);
         }
         // What stands before it first, then each of the rows that are left.
         let before = self.index_value(v.clone(), &args[..k], span, of)?;
@@ -41,7 +43,7 @@ impl Machine<'_> {
     /// An index without effects whose value is an array of random length.
     fn open_argument(&mut self, a: &IndexArg) -> Result<Option<(Value, Span)>> {
         let IndexArg::At(e) = a else { return Ok(None) };
-        if !may_be_array(e) || !super::plate::is_plain(e) {
+        if !may_be_array(e) || !is_pure(e) {
             return Ok(None);
         }
         let v = self.eval(e)?;
@@ -76,7 +78,9 @@ impl Machine<'_> {
             return self.index_value(v, rest, span, of);
         }
         let walk = self.walk_of(&v, span)?;
-        self.each_item(walk, span, |m, row| m.each_row(row, axes - 1, rest, span, of))
+        self.each_item(walk, span, |m, row| {
+            m.each_row(row, axes - 1, rest, span, of)
+        })
     }
 
     fn gather_open(
@@ -139,6 +143,14 @@ impl Machine<'_> {
                 ))
             }
         }
+    }
+}
+
+/// Whether evaluating an expression twice is the same as once.
+fn is_pure(e: &Expr) -> bool {
+    match &e.kind {
+        ExprKind::Comprehension { body, iter, .. } => is_pure(body) && is_pure(iter),
+        _ => super::plate::is_plain(e),
     }
 }
 

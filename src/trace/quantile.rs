@@ -76,7 +76,13 @@ impl Machine<'_> {
     }
 
     /// Halfway; halves are added, since the sum of two large numbers may be infinite.
-    fn middle(&mut self, low: &Tensor, high: &Tensor, discrete: bool, span: Span) -> Result<Tensor> {
+    fn middle(
+        &mut self,
+        low: &Tensor,
+        high: &Tensor,
+        discrete: bool,
+        span: Span,
+    ) -> Result<Tensor> {
         let half = Tensor::real(0.5);
         let a = self.elementwise(BinaryFn::Mul, low, &half, Kind::Real, span)?;
         let b = self.elementwise(BinaryFn::Mul, high, &half, Kind::Real, span)?;

@@ -225,9 +225,7 @@ impl Machine<'_> {
         for point in &points {
             let here = self.elementwise(BinaryFn::Eq, &x, point, Kind::Bool, span)?;
             at = Some(match at {
-                Some(before) => {
-                    self.elementwise(BinaryFn::Or, &before, &here, Kind::Bool, span)?
-                }
+                Some(before) => self.elementwise(BinaryFn::Or, &before, &here, Kind::Bool, span)?,
                 None => here,
             });
         }
@@ -243,7 +241,13 @@ impl Machine<'_> {
             self.broadcast(score, &shape, span),
         );
         let nothing = Tensor::real(f64::NEG_INFINITY);
-        self.emit(Op::Select, &[&at, &nothing, &score], shape, Kind::Real, span)
+        self.emit(
+            Op::Select,
+            &[&at, &nothing, &score],
+            shape,
+            Kind::Real,
+            span,
+        )
     }
 
     /// Copies whose number depends on chance; executions with another number than x has are at fault.

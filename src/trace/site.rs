@@ -348,13 +348,18 @@ impl Machine<'_> {
             return Ok(());
         }
         if self.is_tracing() && is_random(v) {
-            return Err(TraceError::model(
+            let error = TraceError::model(
                 "odp::trace::observe_random",
                 "what is observed depends on chance",
                 value_span,
                 "this value is drawn, not known",
-            )
-            .help("condition on it with `condition …`, or weigh it with `factor log_prob(D, x)`"));
+            );
+            return Err(error.help(match v {
+                Value::Ragged(_) => {
+                    "observe as many elements as chance says in a plate: `observe y[i in 0..n] ~ …`"
+                }
+                _ => "condition on it with `condition …`, or weigh it with `factor log_prob(D, x)`",
+            }));
         }
         let log_density = self
             .log_prob(d, v, false, span)
@@ -396,7 +401,7 @@ fn is_random(v: &Value) -> bool {
         Value::Num(t) => t.known().is_none(),
         Value::List(items) | Value::Tuple(items) => items.iter().any(is_random),
         Value::Record(fields) => fields.iter().any(|(_, v)| is_random(v)),
-        Value::Choice(_) => true,
+        Value::Choice(_) | Value::Ragged(_) => true,
         _ => false,
     }
 }
