@@ -16,4 +16,4 @@ pub use report::{Label, Report, Severity};
 pub use seed::{Seed, Stream};
 pub use shape::Shape;
 pub use span::{FileId, Source, SourceMap, Span};
-pub use spelling::{nearest, slips};
+pub use spelling::{counted, nearest, slips};

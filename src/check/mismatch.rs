@@ -45,9 +45,11 @@ pub(super) enum Mismatch {
     MixedArray { a: Seen, b: Seen },
     #[error("the arms of an `if` give `{}` and `{}`", .a.ty, .b.ty)]
     Arms { a: Seen, b: Seen },
+    #[error("this function gives `{}` and `{}`", .a.ty, .b.ty)]
+    Results { a: Seen, b: Seen },
     #[error("{place} needs a square matrix, and {} is `{}`", .seen.named(), .seen.ty)]
     NotSquare { seen: Seen, place: String },
-    #[error("{} has {}, and {given} indices are given", .seen.named(), axes(.seen.ty.parts().1.len()))]
+    #[error("{} has {}, and {} given", .seen.named(), axes(.seen.ty.parts().1.len()), crate::base::counted(*.given, "index is", "indices are"))]
     TooManyIndices { seen: Seen, given: usize },
     #[error("index {index} is outside of {}, which has {size} elements", .seen.named())]
     IndexRange {
@@ -167,9 +169,11 @@ impl Mismatch {
                 "odp::check::shape_mismatch"
             }
             ObserveShape { .. } => "odp::check::observe_shape",
-            MixedArray { .. } | Arms { .. } | Annotation { .. } | AssignKind { .. } => {
-                "odp::check::type_mismatch"
-            }
+            MixedArray { .. }
+            | Arms { .. }
+            | Results { .. }
+            | Annotation { .. }
+            | AssignKind { .. } => "odp::check::type_mismatch",
             TooManyIndices { .. } => "odp::check::too_many_indices",
             IndexRange { .. } => "odp::check::index_out_of_range",
             NoField { .. } => "odp::check::unknown_field",
@@ -215,6 +219,9 @@ impl Mismatch {
                     format!("{}, by which the others are measured", Shown(&a.ty)),
                 )
             }
+            Results { a, b } => report
+                .label(b.span, Shown(&b.ty).to_string())
+                .label(a.span, Shown(&a.ty).to_string()),
             IndexRange { seen, span, .. } => seen.origin(
                 report
                     .label(*span, "outside")
@@ -290,6 +297,7 @@ impl Mismatch {
             },
             Ragged { .. } => "arrays are rectangular; keep lists of different lengths in one array with offsets".into(),
             Arms { .. } => "give both arms one type: `real(b)` and `int(b)` make a number of a bool".into(),
+            Results { .. } => "one kind of result, whichever way the function is left: a tuple or a record holds several".into(),
             MixedArray { .. } => "use a tuple `(a, b)` or a record `{a: 1, b: 2}` for things of different kinds".into(),
             TooManyIndices { seen, .. } => match seen.ty.parts().1.len() {
                 1 => format!("write `{}[i]`; a matrix is an array of its rows, `[[1, 2], [3, 4]]`", seen.text),

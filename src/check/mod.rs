@@ -108,6 +108,8 @@ pub fn check(
         globals: &resolved.globals,
         locals: &resolved.locals,
     }));
+    let strings = inferred.strings.iter();
+    lints.extend(strings.map(|span| Lint::StringOutput { span: *span }));
     let own = lints.iter().filter(|l| l.file() == program.file);
     let mut warnings = in_order(own.map(Lint::report).collect());
     warnings.truncate(MAX_TOLD);

@@ -248,6 +248,28 @@ impl Ty {
         }
     }
 
+    /// Whether one value may be either, but for sizes: numbers, arrays of as many axes, records of the same fields.
+    pub fn is_like(&self, other: &Ty) -> bool {
+        use Ty::{Array, Int, Real, Record, Tuple};
+        match (self, other) {
+            (a, b) if a.is_open() || b.is_open() => true,
+            (Int | Real, Int | Real) => true,
+            (Array(a, _), Array(b, _)) if **a == Ty::Never || **b == Ty::Never => true,
+            (Array(a, m), Array(b, n)) => m.len() == n.len() && a.is_like(b),
+            (Tuple(a), Tuple(b)) => {
+                a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.is_like(b))
+            }
+            (Record(a), Record(b)) => {
+                let fields = by_name(b);
+                let like = |(name, t): &(String, Ty)| {
+                    fields.get(name.as_str()).is_some_and(|o| t.is_like(o))
+                };
+                a.len() == b.len() && a.iter().all(like)
+            }
+            (a, b) => std::mem::discriminant(a) == std::mem::discriminant(b),
+        }
+    }
+
     fn widened(self) -> Ty {
         match self {
             Ty::Array(element, sizes) => Ty::Array(

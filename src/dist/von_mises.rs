@@ -279,7 +279,7 @@ impl Univariate for VonMises {
         let x = wrap(p[0] + angle);
         // Next to the cut rounding may cross it.
         if z < -1.0 && x > PI - 1e-9 {
-            -PI
+            (-PI).next_up()
         } else if z > 1.0 && x < -PI + 1e-9 {
             PI
         } else {
@@ -289,7 +289,7 @@ impl Univariate for VonMises {
     fn log_density(&self, p: &[f64], x: f64) -> f64 {
         if !valid(p) || x.is_nan() {
             f64::NAN
-        } else if (-PI..=PI).contains(&x) {
+        } else if x > -PI && x <= PI {
             log_shape(p[1], x - p[0]) - (log_half(p[1]) + LN_2)
         } else {
             f64::NEG_INFINITY
@@ -343,7 +343,7 @@ impl Univariate for VonMises {
         if !valid(p) || x.is_nan() {
             return undefined(dp);
         }
-        if !(-PI..=PI).contains(&x) {
+        if x <= -PI || x > PI {
             return none(dp);
         }
         dp[0] = p[1] * (x - p[0]).sin();

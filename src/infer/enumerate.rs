@@ -7,6 +7,8 @@
 
 use std::time::Instant;
 
+use rand::RngExt;
+
 use super::{
     Diagnostics, Engine, Evaluations, InferError, LogZ, Noise, OptionSpec, Outcome, Settings,
 };
@@ -17,6 +19,10 @@ use crate::lower::{DiscreteSite, Target};
 const BATCH: usize = 4096;
 /// Evaluations for each execution that is allowed, at most: branches may end without weight.
 const EVALUATIONS: u64 = 10;
+/// Ways through the program that are walked to estimate how many there are.
+const WALKS: usize = 256;
+/// Numbers that the walks hold at a time, about.
+const MOST_NUMBERS: usize = 4_000_000;
 
 /// Exact enumeration.
 #[derive(Clone, Copy, Debug)]
@@ -58,6 +64,10 @@ impl Engine for Enumerate {
             log_weights: Vec::new(),
             evaluations: 0,
         };
+        let about = search.estimate(settings);
+        if about > EVALUATIONS as f64 * most as f64 {
+            return Err(too_many("executions (an estimate)", about, most as f64));
+        }
         search.run(settings)?;
         let mut outcome = search.outcome()?;
         outcome.timing.sample_s = start.elapsed().as_secs_f64();
@@ -110,12 +120,62 @@ impl Enumeration<'_> {
         &self.target.structure().discrete
     }
 
-    /// Depth first, so that few partial executions wait at a time.
-    fn run(&mut self, settings: &Settings) -> Result<(), InferError> {
+    /// How many executions have positive probability, about: the mean, over random walks, of the product of how many ways
+    /// went on from each site (Knuth 1975).
+    fn estimate(&mut self, settings: &Settings) -> f64 {
+        let combinations: f64 = self.sizes.iter().map(|n| *n as f64).product();
+        if combinations <= self.most as f64 {
+            return combinations;
+        }
+        let mut stream = settings.seed.stream("enumerate.estimate", 0);
+        let (dim, n_sites) = (self.target.dim(), self.sizes.len());
+        let widest = self.sizes.iter().copied().max().unwrap_or(1);
+        let walks = (MOST_NUMBERS / (widest * dim)).clamp(1, WALKS);
+        let mut rows = self.root().repeat(walks);
+        let mut log_ways = vec![0.0f64; walks];
+        for (depth, site) in self.sites().to_vec().into_iter().enumerate() {
+            let size = self.sizes[depth];
+            let mut grown = Vec::with_capacity(rows.len() * size);
+            for row in rows.chunks_exact(dim) {
+                for k in 0..size {
+                    let at = grown.len() + site.coordinate;
+                    grown.extend_from_slice(row);
+                    grown[at] = (site.first + k as i64) as f64;
+                }
+            }
+            let n = walks * size;
+            let (mut log_r, mut log_p) = (vec![0.0; n], vec![0.0; n * n_sites]);
+            self.target.log_r_given(&grown, &mut log_r, &mut log_p);
+            self.evaluations += n as u64;
+            for (walk, ways) in log_ways.iter_mut().enumerate() {
+                let possible: Vec<usize> = (0..size)
+                    .filter(|k| {
+                        probability(log_p[(walk * size + k) * n_sites + depth], *k).is_some()
+                    })
+                    .collect();
+                *ways += (possible.len() as f64).ln();
+                let Some(k) = possible.get(stream.random_range(0..possible.len().max(1))) else {
+                    continue;
+                };
+                let at = (walk * size + k) * dim;
+                rows[walk * dim..(walk + 1) * dim].copy_from_slice(&grown[at..at + dim]);
+            }
+        }
+        (log_sum_exp(&log_ways) - (walks as f64).ln()).exp().round()
+    }
+
+    /// Every site at its first value.
+    fn root(&self) -> Vec<f64> {
         let mut root = vec![0.0; self.target.dim()];
         self.sites()
             .iter()
             .for_each(|s| root[s.coordinate] = s.first as f64);
+        root
+    }
+
+    /// Depth first, so that few partial executions wait at a time.
+    fn run(&mut self, settings: &Settings) -> Result<(), InferError> {
+        let root = self.root();
         if self.sizes.is_empty() {
             return self.finish(Partial {
                 depth: 0,

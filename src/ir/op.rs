@@ -48,6 +48,8 @@ pub enum UnaryFn {
     InvPhi,
     InvLogPhi,
     Square,
+    /// The number itself, as a constant: derivatives end here, and so do jumps.
+    Fixed,
 }
 
 /// An elementwise function of two numbers.
@@ -205,6 +207,7 @@ impl UnaryFn {
             Floor => x.floor(),
             Ceil => x.ceil(),
             Round => x.round_ties_even(),
+            Fixed => x,
             Sign => {
                 if x > 0.0 {
                     1.0

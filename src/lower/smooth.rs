@@ -16,7 +16,8 @@ use crate::trace::{NodeId, NoiseGraph, TermKind};
 pub fn jumps(graph: &NoiseGraph, terms: &[usize], overflows: bool) -> Vec<Jump> {
     // A solver's own judgement of an execution adds nothing to the weights that it does not fail.
     let weighs = |t: &&usize| graph.terms[**t].kind != TermKind::Failure;
-    let needed = graph.ancestors(
+    let needed = moved_by(
+        graph,
         terms
             .iter()
             .filter(weighs)
@@ -40,6 +41,19 @@ pub fn jumps(graph: &NoiseGraph, terms: &[usize], overflows: bool) -> Vec<Jump> 
     found.sort_by_key(|j| (j.span.file, j.span.start, j.span.end));
     found.dedup_by_key(|j| j.span);
     found
+}
+
+/// What the roots are computed from, by index; what a constant was found from does not count.
+fn moved_by(graph: &NoiseGraph, roots: impl Iterator<Item = NodeId>) -> Vec<bool> {
+    let mut needed = vec![false; graph.len()];
+    roots.for_each(|id| needed[id.index()] = true);
+    for id in graph.ids().rev() {
+        let node = graph.node(id);
+        if needed[id.index()] && node.op != Op::Unary(UnaryFn::Fixed) {
+            node.args.iter().for_each(|a| needed[a.index()] = true);
+        }
+    }
+    needed
 }
 
 fn of_term(graph: &NoiseGraph, t: usize) -> Option<Jump> {

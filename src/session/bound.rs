@@ -29,7 +29,7 @@ const MANY_FAILURES: f64 = 0.01;
 /// A larger share of the posterior beyond the unrolling bound is not to be trusted: prior noise stands there.
 const MUCH_BEYOND: f64 = 0.01;
 /// How much further a program is unrolled whose posterior lies beyond the bound; no further than this on its own.
-const DEEPER: usize = 8;
+pub(super) const DEEPER: usize = 8;
 const DEEPEST: usize = 256;
 /// The seed of what is looked at before a run has one.
 const LOOK: Seed = Seed(1);
@@ -258,6 +258,11 @@ impl Bound {
         self.lowered.graph.len()
     }
 
+    /// Noise coordinates of the graph.
+    pub(super) fn dim(&self) -> usize {
+        self.lowered.graph.dim
+    }
+
     /// Noise coordinates that reach a weight.
     fn active(&self) -> usize {
         self.lowered.components.iter().map(|c| c.dim()).sum()
@@ -370,7 +375,8 @@ impl Bound {
                 .unwrap_or("a fault")
                 .to_string();
             let report = Report::error("odp::run::fault", message)
-                .label(span, "in some executions of the prior");
+                .label(span, "in some executions of the prior")
+                .help("guard it: an arm of an `if` that an execution does not take is no fault");
             return (report, true);
         }
         let share = 100.0 * n as f64 / PRIOR_LOOK as f64;

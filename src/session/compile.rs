@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::describe::{Description, InputFacts};
 use super::{ExitKind, Failure, Program, program_name};
-use crate::base::{Asset, FileId, Report, SourceMap, Span};
+use crate::base::{Asset, FileId, Report, SourceMap, Span, nearest};
 use crate::check::{self, AssetRequest, Checked, UseRequest};
 use crate::ir::{Builtin, DataDecl, DataKind, Model, Size};
 use crate::store::{AssetFormat, Loader, StoreError, read_asset};
@@ -203,7 +203,7 @@ impl check::Loader for Uses<'_> {
         let found = match request.path {
             UsePath::Module(parts) => {
                 let parts: Vec<&str> = parts.iter().map(|p| p.name.as_str()).collect();
-                module(&parts.join("::"))?
+                module(&parts.join("::"), request.span)?
             }
             UsePath::File(path, _) => {
                 let read = self.loader.read_text(request.from, path);
@@ -247,7 +247,7 @@ fn of_store(error: &StoreError) -> Report {
     error.report(&mut SourceMap::default())
 }
 
-fn module(path: &str) -> Result<(String, String), Report> {
+fn module(path: &str, used: Span) -> Result<(String, String), Report> {
     let name = path.strip_prefix("std::").unwrap_or(path);
     let found = MODULES
         .iter()
@@ -255,15 +255,22 @@ fn module(path: &str) -> Result<(String, String), Report> {
     found
         .map(|(_, text)| (path.to_string(), text.to_string()))
         .ok_or_else(|| {
-            let all: Vec<String> = MODULES.iter().map(|(n, _)| format!("`std::{n}`")).collect();
             let report = Report::error(
                 "odp::session::unknown_module",
                 format!("there is no module `{path}`"),
             );
-            match all.is_empty() {
-                true => report.help("a file is used by its path: `use \"helpers.odp\"`"),
-                false => report.help(format!("there are {}", all.join(", "))),
-            }
+            let help = match nearest(name, MODULES.iter().map(|(n, _)| *n)) {
+                Some(near) => format!("did you mean `std::{near}`?"),
+                None => {
+                    let all: Vec<String> =
+                        MODULES.iter().map(|(n, _)| format!("`std::{n}`")).collect();
+                    format!(
+                        "there are {}; a file is used by its path: `use \"helpers.odp\"`",
+                        all.join(", ")
+                    )
+                }
+            };
+            report.label(used, "used here").help(help)
         })
 }
 

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::bound::DEEPER;
 use super::compile::{self, Origin};
 use super::{Bound, Description, ExitKind, Failure, Limits};
 use crate::base::{Data, Report, Seed, SourceMap};
@@ -25,9 +26,14 @@ pub struct Program {
 
 /// How often a loop or recursion that depends on chance is unrolled when nothing else is asked for: the first of these
 /// at which hardly any prior execution runs past the bound.
-const UNROLL: [usize; 6] = [4, 8, 16, 32, 64, 128];
+const UNROLL: [usize; 7] = [4, 6, 8, 16, 32, 64, 128];
 /// Larger graphs are not made just to unroll further.
 const MAX_UNROLLED_NODES: usize = 60_000;
+/// Nor is noise spread over more coordinates than this where they multiply with each level, as in a recursion that calls
+/// itself twice: engines slow down long before the levels that few executions reach.
+const MAX_MULTIPLIED_DIM: usize = 200;
+/// Coordinates multiply when they grow by more than this times what the number of levels grows by.
+const MULTIPLIED: f64 = 1.8;
 /// Unrolling further is worth it while more of the prior's executions than this run past the bound.
 const RARE: f64 = 1e-3;
 
@@ -140,7 +146,15 @@ impl Program {
                 {
                     break;
                 }
-                match self.lowered(&bound_inputs, at(n, 4 * MAX_UNROLLED_NODES)) {
+                // A trace that is not kept ends as soon as that is clear.
+                let in_proportion = MULTIPLIED * (n as f64 / unrolled as f64) * bound.dim() as f64;
+                let next = trace::Limits {
+                    max_noise: limits
+                        .max_noise
+                        .min(MAX_MULTIPLIED_DIM.max(in_proportion as usize)),
+                    ..at(n, 4 * MAX_UNROLLED_NODES)
+                };
+                match self.lowered(&bound_inputs, next) {
                     Ok(next) => (bound, unrolled) = (next, n),
                     Err(_) => break,
                 }
@@ -162,7 +176,11 @@ impl Program {
         bound.unroll = unrolled;
         if unroll.is_none() && bound.may_overflow() {
             let (program, inputs) = (self.clone(), bound_inputs);
-            let limits = at(0, 4 * MAX_UNROLLED_NODES);
+            let most = MAX_MULTIPLIED_DIM.max(DEEPER * 2 * bound.dim());
+            let limits = trace::Limits {
+                max_noise: limits.max_noise.min(most),
+                ..at(0, 4 * MAX_UNROLLED_NODES)
+            };
             bound.retrace = Some(Box::new(move |unroll| {
                 program.lowered(&inputs, trace::Limits { unroll, ..limits })
             }));

@@ -109,7 +109,10 @@ fn kind(kind: &StmtKind) -> StatementKind {
 }
 
 fn names(stmt: &Stmt) -> Vec<String> {
-    let one = |name: &Ident| vec![name.name.clone()];
+    let one = |name: &Ident| match name.is_discard() {
+        true => Vec::new(),
+        false => vec![name.name.clone()],
+    };
     match &stmt.kind {
         StmtKind::Data(data) => one(&data.name),
         StmtKind::Fn(function) => one(&function.name),

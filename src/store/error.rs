@@ -163,6 +163,10 @@ impl StoreError {
 
     fn help(&self) -> Option<String> {
         let text = match self {
+            StoreError::Unreadable { .. } => "look at the path: it is relative to where odp is run",
+            StoreError::Malformed { .. } => {
+                "write it again with the program that made it, or mend the place by hand"
+            }
             StoreError::TooLarge { .. } => "give it more with `--max-mem BYTES`",
             StoreError::NotText { .. } => {
                 "save it as UTF-8; `.npy` and `.npz` are read as NumPy arrays"
@@ -184,7 +188,6 @@ impl StoreError {
             StoreError::Foreign { .. } => {
                 "choose another path, or move what is there out of the way"
             }
-            _ => return None,
         };
         Some(text.to_string())
     }

@@ -22,6 +22,13 @@ pub struct Ident {
     pub span: Span,
 }
 
+impl Ident {
+    /// Whether it is `_`, which names nothing.
+    pub fn is_discard(&self) -> bool {
+        self.name == "_"
+    }
+}
+
 /// A declaration or statement.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stmt {

@@ -54,6 +54,11 @@ impl<'a> Shown<'a> {
             .iter()
             .partition(|l| Some(l.span.file) == main);
         let mark = |(i, label): (usize, &&Label)| marked(label, sources, i == 0);
+        let text = report
+            .labels
+            .first()
+            .and_then(|l| sources.get(l.span.file))
+            .map_or("", |s| &*s.text);
         let apart = |label: &Label| {
             Some(Elsewhere {
                 excerpt: excerpt(label)?,
@@ -63,7 +68,7 @@ impl<'a> Shown<'a> {
         Shown {
             report,
             excerpt: report.labels.first().and_then(excerpt),
-            labels: here.iter().enumerate().filter_map(mark).collect(),
+            labels: side_by_side(here.iter().enumerate().filter_map(mark).collect(), text),
             elsewhere: other.into_iter().filter_map(apart).collect(),
         }
     }
@@ -84,6 +89,74 @@ fn marked(label: &Label, sources: &SourceMap, primary: bool) -> Option<LabeledSp
         true => LabeledSpan::new_primary_with_span(words, span),
         false => LabeledSpan::new_with_span(words, span),
     })
+}
+
+/// Marks that do not cover each other: of two that do, the wider one keeps what lies before the other (or, where they
+/// begin together, behind it); two of one place become one.
+fn side_by_side(mut marks: Vec<LabeledSpan>, text: &str) -> Vec<LabeledSpan> {
+    let mut i = 0;
+    while i < marks.len() {
+        let other = (0..marks.len())
+            .filter(|j| *j != i && covers(&marks[i], &marks[*j]))
+            .min_by_key(|j| marks[*j].offset());
+        let Some(j) = other else {
+            i += 1;
+            continue;
+        };
+        let (wide, narrow) = (range(&marks[i]), range(&marks[j]));
+        let kept = match (wide.0 < narrow.0, wide.1 > narrow.1) {
+            (true, _) => text
+                .get(wide.0..narrow.0)
+                .map(|t| (wide.0, t.trim_end().len())),
+            (false, true) => text.get(narrow.1..wide.1).map(|t| {
+                let from = wide.1 - t.trim_start().len();
+                (from, wide.1 - from)
+            }),
+            (false, false) => None,
+        };
+        match kept {
+            Some(span) => marks[i] = with_span(&marks[i], span),
+            None => {
+                let (kept, gone) = (i.min(j), i.max(j));
+                let gone = marks.remove(gone);
+                marks[kept] = with_both_words(&marks[kept], &gone);
+                i = 0;
+            }
+        }
+    }
+    marks
+}
+
+fn range(mark: &LabeledSpan) -> (usize, usize) {
+    (mark.offset(), mark.offset() + mark.len())
+}
+
+/// Whether the first overlaps the second and is the one to give way: it is wider, or as wide and not behind it.
+fn covers(a: &LabeledSpan, b: &LabeledSpan) -> bool {
+    let ((a0, a1), (b0, b1)) = (range(a), range(b));
+    let overlap = a0 < b1 && b0 < a1;
+    overlap && (a1 - a0, b0) >= (b1 - b0, a0)
+}
+
+fn with_span(mark: &LabeledSpan, span: (usize, usize)) -> LabeledSpan {
+    let words = mark.label().map(str::to_string);
+    match mark.primary() {
+        true => LabeledSpan::new_primary_with_span(words, span),
+        false => LabeledSpan::new_with_span(words, span),
+    }
+}
+
+fn with_both_words(mark: &LabeledSpan, other: &LabeledSpan) -> LabeledSpan {
+    let words: Vec<&str> = [mark.label(), other.label()]
+        .into_iter()
+        .flatten()
+        .collect();
+    let words = (!words.is_empty()).then(|| words.join("; "));
+    let span = (mark.offset(), mark.len());
+    match mark.primary() {
+        true => LabeledSpan::new_primary_with_span(words, span),
+        false => LabeledSpan::new_with_span(words, span),
+    }
 }
 
 impl fmt::Display for Shown<'_> {
@@ -224,4 +297,52 @@ fn part_of_line(text: &str, start: usize, end: usize) -> (usize, usize) {
     let from = text.ceil_char_boundary(start.saturating_sub(AROUND).max(line_start));
     let to = text.floor_char_boundary((end + AROUND).min(line_end));
     (from.min(start), to.max(end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn apart(marks: &[(usize, usize, &str)], text: &str) -> Vec<(usize, usize, String)> {
+        let marks = marks.iter().map(|(from, to, words)| {
+            LabeledSpan::new_with_span(Some(words.to_string()), (*from, to - from))
+        });
+        side_by_side(marks.collect(), text)
+            .iter()
+            .map(|m| {
+                (
+                    m.offset(),
+                    m.offset() + m.len(),
+                    m.label().unwrap_or("").into(),
+                )
+            })
+            .collect()
+    }
+
+    #[test]
+    fn marks_never_cover_each_other() {
+        let text = "observe y ~ Normal(0, 1)";
+        let one = |from, to, words: &str| (from, to, words.to_string());
+        // Around, at the beginning, one place, overlapping, and apart already.
+        assert_eq!(
+            apart(&[(0, 24, "a"), (12, 24, "b")], text),
+            [one(0, 11, "a"), one(12, 24, "b")]
+        );
+        assert_eq!(
+            apart(&[(0, 7, "a"), (0, 24, "b")], text),
+            [one(0, 7, "a"), one(8, 24, "b")]
+        );
+        assert_eq!(
+            apart(&[(3, 9, "a"), (3, 9, "b")], text),
+            [one(3, 9, "a; b")]
+        );
+        assert_eq!(
+            apart(&[(0, 10, "a"), (8, 24, "b")], text),
+            [one(0, 10, "a"), one(10, 24, "b")]
+        );
+        assert_eq!(
+            apart(&[(0, 7, "a"), (8, 9, "b")], text),
+            [one(0, 7, "a"), one(8, 9, "b")]
+        );
+    }
 }

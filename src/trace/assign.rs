@@ -6,7 +6,7 @@ use super::error::{Result, TraceError};
 use super::index::{Along, At};
 use super::machine::{Machine, cell_tensor};
 use super::value::{Cell, Kind, Payload, Tensor, Value};
-use crate::base::{Shape, Span};
+use crate::base::{Shape, Span, counted};
 use crate::ir::{BinaryFn, BinaryOp, Op, Place};
 
 impl Machine<'_> {
@@ -33,8 +33,8 @@ impl Machine<'_> {
             return Err(TraceError::model(
                 "odp::trace::too_many_indices",
                 format!(
-                    "{} indices for `{name}`, which is {}",
-                    indices.len(),
+                    "{} for `{name}`, which is {}",
+                    counted(indices.len(), "index", "indices"),
                     super::words(&whole)
                 ),
                 span,

@@ -7,7 +7,7 @@ use super::machine::Machine;
 use super::value::{DistValue, Kind, Tensor, Value};
 use crate::base::{Shape, Span};
 use crate::dist::{self, Describe, Distribution};
-use crate::ir::{BinaryFn, LawFn, Op, UnaryFn};
+use crate::ir::{BinaryFn, LawFn, Op, ReduceFn, UnaryFn};
 
 impl Machine<'_> {
     /// F⁻¹(F(a) + Φ(z)·(F(b) − F(a))).
@@ -62,29 +62,32 @@ impl Machine<'_> {
         self.elementwise(BinaryFn::Min, &share, &Tensor::real(1.0), Kind::Real, span)
     }
 
+    #[allow(clippy::too_many_arguments)]
     pub(super) fn log_prob_bounded(
         &mut self,
         base: &Arc<DistValue>,
         lower: &Tensor,
         upper: &Tensor,
         x: &Tensor,
+        each: bool,
         span: Span,
     ) -> Result<Tensor> {
         let (_, width) = self.interval(base, lower, upper, span)?;
         let mass = self.unary(UnaryFn::Log, &width, Kind::Real, span);
-        let score = self.log_prob(base, &Value::Num(x.clone()), false, span)?;
+        let score = self.log_prob(base, &Value::Num(x.clone()), true, span)?;
         let score = self.elementwise(BinaryFn::Sub, &score, &mass, Kind::Real, span)?;
         let above = self.elementwise(BinaryFn::Ge, x, lower, Kind::Bool, span)?;
         let below = self.elementwise(BinaryFn::Le, x, upper, Kind::Bool, span)?;
         let inside = self.elementwise(BinaryFn::And, &above, &below, Kind::Bool, span)?;
         let nothing = Tensor::real(f64::NEG_INFINITY);
-        Ok(self.emit(
-            Op::Select,
-            &[&inside, &score, &nothing],
-            Shape::scalar(),
-            Kind::Real,
-            span,
-        ))
+        let shape = score.shape.clone();
+        let inside = self.broadcast(&inside, &shape, span);
+        let args = [&inside, &score, &nothing];
+        let apart = self.emit(Op::Select, &args, shape, Kind::Real, span);
+        Ok(match each {
+            true => apart,
+            false => self.reduce_all(ReduceFn::Sum, &apart, Kind::Real, span),
+        })
     }
 
     /// F(a) and F(b) − F(a).

@@ -6,6 +6,8 @@ use crate::ir::{BinaryFn, Law, Op, ReduceFn, UnaryFn};
 
 /// Operations are followed this deep; deeper ones are taken for unbounded.
 const DEPTH: usize = 16;
+/// Sizes are remembered, and can be followed deeper.
+const SIZE_DEPTH: usize = 64;
 
 impl NoiseGraph {
     /// The largest value that a whole number can have, where its distribution says so.
@@ -16,6 +18,59 @@ impl NoiseGraph {
     /// The smallest value that a whole number can have, where its distribution says so.
     pub fn lowest(&self, id: NodeId) -> Option<i64> {
         self.bound(id, false, DEPTH)
+    }
+
+    /// Whether a whole number stays within 64 bits, taking what is drawn to be below 2^53.
+    pub fn stays_small(&mut self, id: NodeId) -> bool {
+        self.size(id, SIZE_DEPTH) < 2f64.powi(63)
+    }
+
+    /// How large a whole number can be, by its operations; remembered, so that long sums cost one step each.
+    fn size(&mut self, id: NodeId, depth: usize) -> f64 {
+        if let Some(size) = self.sizes.get(&id) {
+            return *size;
+        }
+        let Some(depth) = depth.checked_sub(1) else {
+            return f64::INFINITY;
+        };
+        let (op, args) = (self.node(id).op.clone(), self.node(id).args.clone());
+        let mut of = |i: usize| self.size(args[i], depth);
+        let size = match &op {
+            Op::Const(v) => v.iter().fold(0.0, |m: f64, x| m.max(x.abs())),
+            Op::Transport(_) | Op::ArrayTransport(_) => 2f64.powi(53),
+            Op::Take(_) | Op::Gather { .. } | Op::Reduce(ReduceFn::Max | ReduceFn::Min, _) => of(0),
+            Op::Unary(UnaryFn::Neg | UnaryFn::Abs) => of(0),
+            Op::Unary(UnaryFn::Sign | UnaryFn::Not) => 1.0,
+            Op::Pack => (0..args.len()).map(of).fold(0.0, f64::max),
+            Op::Select => of(1).max(of(2)),
+            Op::Binary(BinaryFn::Add | BinaryFn::Sub) => of(0) + of(1),
+            Op::Binary(BinaryFn::Mul) => of(0) * of(1),
+            Op::Binary(BinaryFn::Min | BinaryFn::Max | BinaryFn::FloorDiv) => of(0).max(of(1)),
+            Op::Binary(BinaryFn::Rem) => of(1),
+            Op::Binary(
+                BinaryFn::Eq
+                | BinaryFn::Ne
+                | BinaryFn::Lt
+                | BinaryFn::Le
+                | BinaryFn::Gt
+                | BinaryFn::Ge
+                | BinaryFn::And
+                | BinaryFn::Or,
+            ) => 1.0,
+            Op::Binary(BinaryFn::Pow) => {
+                match (self.bound(id, true, DEPTH), self.bound(id, false, DEPTH)) {
+                    (Some(high), Some(low)) => (high as f64).abs().max((low as f64).abs()),
+                    _ => f64::INFINITY,
+                }
+            }
+            Op::Reduce(ReduceFn::Sum, axis) => of(0) * axis.n as f64,
+            Op::Reduce(ReduceFn::ArgMax | ReduceFn::ArgMin, axis) => axis.n as f64,
+            Op::Reduce(ReduceFn::Any | ReduceFn::All, _) => 1.0,
+            _ => f64::INFINITY,
+        };
+        let size = if size.is_nan() { f64::INFINITY } else { size };
+        self.sizes.insert(id, size);
+        size
     }
 
     fn bound(&self, id: NodeId, upper: bool, depth: usize) -> Option<i64> {

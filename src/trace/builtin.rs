@@ -175,8 +175,8 @@ impl Machine<'_> {
         self.both(
             c,
             span,
-            |m| m.call_builtin(b, first, named, span),
-            |m| m.call_builtin(b, second, named2, span),
+            |m| m.misfit(|m| m.call_builtin(b, first, named, span)),
+            |m| m.misfit(|m| m.call_builtin(b, second, named2, span)),
         )
     }
 
@@ -258,7 +258,7 @@ impl Machine<'_> {
         self.by_value(&n, span, &mut |m, k| {
             let mut values = values.clone();
             values[i] = Value::Num(Tensor::int(k));
-            m.call_builtin(b, values, named.clone(), span)
+            m.misfit(|m| m.call_builtin(b, values, named.clone(), span))
         })
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::error::{Result, TraceError};
 use super::machine::{Frame, Machine};
 use super::value::{FnValue, Kind, Value};
-use crate::base::Span;
+use crate::base::{Span, counted};
 use crate::ir::FnId;
 
 /// A call that finds less stack left than this gets more.
@@ -104,10 +104,10 @@ impl Machine<'_> {
         let function = &self.model.functions[id];
         if args.len() != function.params.len() {
             let message = format!(
-                "`{}` takes {} arguments, here are {}",
+                "`{}` takes {}, and {} given",
                 function.name,
-                function.params.len(),
-                args.len()
+                counted(function.params.len(), "argument", "arguments"),
+                counted(args.len(), "is", "are")
             );
             return Err(TraceError::model(
                 "odp::trace::arity",

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use super::distribution::{Given, missing_argument};
 use super::error::{Result, TraceError};
 use super::machine::Machine;
+use super::transform::is_discrete;
 use super::value::{DistKind, DistValue, Kind, Tensor, Value};
 use crate::base::{Shape, Span};
 use crate::dist::{self, Distribution};
@@ -106,6 +107,18 @@ impl Machine<'_> {
                     law: wrap.law(law.clone()),
                     params,
                     shape,
+                })
+            }
+            DistKind::Mixture { parts, shape, .. }
+                if wrap == Wrap::Truncate && shape.rank() == 0 && !all_laws(parts) =>
+            {
+                if is_discrete(&d) || parts.iter().any(|p| !is_invertible(p)) {
+                    return Err(cannot_wrap(wrap, at));
+                }
+                Ok(DistKind::Bounded {
+                    base: d.clone(),
+                    lower: extra[0].0.clone(),
+                    upper: extra[1].0.clone(),
                 })
             }
             DistKind::Mixture {
@@ -462,6 +475,22 @@ impl Machine<'_> {
             base: Arc::new(DistValue { kind, span }),
             f: f.clone(),
         })
+    }
+}
+
+/// Whether all parts are laws over numbers, each of which can be truncated by itself.
+fn all_laws(parts: &[Arc<DistValue>]) -> bool {
+    let is_law = |p: &Arc<DistValue>| matches!(p.kind, DistKind::Scalar { .. });
+    parts.iter().all(is_law)
+}
+
+/// Whether a part's distribution function and quantiles are at hand.
+fn is_invertible(d: &DistValue) -> bool {
+    match &d.kind {
+        DistKind::Scalar { .. } | DistKind::Bounded { .. } | DistKind::User { .. } => true,
+        DistKind::Mixture { parts, .. } => parts.iter().all(|p| is_invertible(p)),
+        DistKind::Transform { base, .. } => is_invertible(base),
+        _ => false,
     }
 }
 

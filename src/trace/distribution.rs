@@ -13,6 +13,19 @@ use crate::ir::{DistRef, Expr, Law};
 /// An argument and where it stands.
 pub(super) type Given = Option<(Value, Span)>;
 
+/// The argument that says how large a value is, where it depends on chance.
+fn random_dimension(which: DistRef, args: &[Given]) -> Option<(usize, Tensor)> {
+    let i = match which {
+        DistRef::Ordered => 1,
+        DistRef::Registered("LKJCorr" | "LKJCholesky") => 0,
+        _ => return None,
+    };
+    match args.get(i)? {
+        Some((Value::Num(n), _)) if n.is_scalar() && n.known().is_none() => Some((i, n.clone())),
+        _ => None,
+    }
+}
+
 impl Machine<'_> {
     pub(super) fn distribution(
         &mut self,
@@ -51,6 +64,13 @@ impl Machine<'_> {
                     |m| m.make(which, second, span),
                 );
             }
+        }
+        if let Some((i, n)) = random_dimension(which, &args) {
+            return self.by_value(&n, span, &mut |m, k| {
+                let mut args = args.clone();
+                args[i] = Some((Value::Num(Tensor::int(k)), span));
+                m.make(which, args, span)
+            });
         }
         let kind = match which {
             DistRef::Registered(name) => {

@@ -37,6 +37,11 @@ impl Machine<'_> {
                 let mut noise_shape = batch.dims().to_vec();
                 noise_shape.push(law.noise);
                 let z = self.noise(addresses, *dist, Shape(noise_shape), span)?;
+                if super::multinomial::is_chain(dist.name(), batch, event) {
+                    return self
+                        .draw_counts(params, &z, batch, event.len(), name, span)
+                        .map(Value::Num);
+                }
                 let value_shape = Shape(batch.dims().iter().chain(event.dims()).copied().collect());
                 let kind = value_kind(dist.kind());
                 let discrete = dist.kind() != ValueKind::Real && event.rank() == 0;
@@ -322,6 +327,14 @@ impl Machine<'_> {
         })
     }
 
+    /// One of the numbers of some noise.
+    pub(super) fn part_of_noise(&mut self, z: &Noise, i: usize, span: Span) -> Noise {
+        Noise {
+            value: self.pick(&z.value, vec![i as u32], Shape::scalar(), span),
+            coordinates: vec![z.coordinates[i]],
+        }
+    }
+
     /// First coordinate of each address; those that are new get the next ones.
     pub(super) fn places_of(
         &mut self,
@@ -461,7 +474,7 @@ impl Machine<'_> {
 /// Noise of a draw: its numbers, and the coordinates where they stand.
 pub(super) struct Noise {
     pub value: Tensor,
-    coordinates: Vec<Option<usize>>,
+    pub coordinates: Vec<Option<usize>>,
 }
 
 /// The addresses of the elements of an array at each of some addresses, axis by axis.

@@ -35,8 +35,12 @@ impl TraceError {
         span: Span,
         label: impl Into<String>,
     ) -> Self {
+        let report = Report::error(code, message).label(span, label);
         TraceError {
-            report: Report::error(code, message).label(span, label),
+            report: match super::advice::advice(code) {
+                Some(advice) => report.help(advice),
+                None => report,
+            },
             class: Class::Model,
         }
     }

@@ -105,6 +105,8 @@ pub struct NoiseGraph {
     pub improper: bool,
     /// Where known numbers first gave a NaN, and from what.
     pub nan_origin: Option<(Span, String)>,
+    /// How large whole numbers can be, where it was asked.
+    pub(super) sizes: HashMap<NodeId, f64>,
 }
 
 /// Coordinates from here on are no program's.

@@ -67,7 +67,7 @@ impl Machine<'_> {
         Ok(())
     }
 
-    /// Rows of a distribution over arrays: each known as a whole, or missing as a whole.
+    /// Rows of a distribution over arrays: each known, missing as a whole, or (where the law has a conditional) in part.
     fn impute_rows(
         &mut self,
         target: &Target,
@@ -91,7 +91,16 @@ impl Machine<'_> {
             } else if absent == len {
                 self.draw_into(target, &places, &row, true, span)?;
             } else {
-                return Err(cannot_impute(whole, t, span));
+                let (absent, known): (Vec<usize>, Vec<usize>) =
+                    (0..len).partition(|&i| missing[r * len + i]);
+                let picked = known.iter().map(|&i| (r * len + i) as u32).collect();
+                let x = self.pick(t, picked, Shape::vector(known.len()), span);
+                let Some(law) = self.conditional(&row, &known, &x, span)? else {
+                    return Err(cannot_impute(whole, t, span));
+                };
+                self.score(&Value::Num(x), &law.marginal, span, span)?;
+                let absent: Vec<usize> = absent.iter().map(|i| r * len + i).collect();
+                self.draw_into(target, &absent, &law.rest, true, span)?;
             }
         }
         Ok(())

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::error::{Result, TraceError};
 use super::machine::Machine;
 use super::value::{Cell, DistKind, DistValue, Kind, Payload, Tensor, Value};
-use crate::base::{Shape, Span};
+use crate::base::{Shape, Span, counted};
 use crate::ir::{BinaryFn, BinaryOp, Expr, IndexArg, Op, ReduceFn};
 
 /// What stands between the brackets, evaluated once: an index may draw and observe.
@@ -64,6 +64,9 @@ impl Machine<'_> {
         span: Span,
         of: Span,
     ) -> Result<Value> {
+        if let Some(gathered) = self.index_open(&v, args, span, of)? {
+            return Ok(gathered);
+        }
         match v {
             Value::Num(t) => self.index_tensor(t, args, span, of),
             Value::List(items) => self.index_list(&items, args, span, of),
@@ -102,9 +105,9 @@ impl Machine<'_> {
             return Err(TraceError::model(
                 "odp::trace::too_many_indices",
                 format!(
-                    "{} indices for a distribution that is an array of {} axes",
-                    args.len(),
-                    outer.len()
+                    "{} for a distribution that is an array of {}",
+                    counted(args.len(), "index", "indices"),
+                    counted(outer.len(), "axis", "axes")
                 ),
                 span,
                 "an element of a draw is `(sample D)[i]`",
@@ -220,9 +223,9 @@ impl Machine<'_> {
             return Err(TraceError::model(
                 "odp::trace::too_many_indices",
                 format!(
-                    "{} indices for an array of {} axes",
-                    args.len(),
-                    t.shape.rank()
+                    "{} for an array of {}",
+                    counted(args.len(), "index", "indices"),
+                    counted(t.shape.rank(), "axis", "axes")
                 ),
                 span,
                 format!("this is {}", super::words(&t)),
@@ -540,7 +543,7 @@ fn random_bounds(at: &At, n: usize) -> Option<(Tensor, Tensor, Span)> {
     (!known).then_some((lo, hi, *span))
 }
 
-fn out_of_range(i: i64, n: usize, span: Span) -> TraceError {
+pub(super) fn out_of_range(i: i64, n: usize, span: Span) -> TraceError {
     let error = TraceError::model(
         "odp::trace::index_out_of_range",
         format!("index {i} is outside of 0..{n}"),

@@ -30,6 +30,10 @@ impl Machine<'_> {
                 let refs: Vec<&Tensor> = operands.iter().collect();
                 Ok(self.emit(Op::LawFn(law.clone(), f), &refs, all, Kind::Real, span))
             }
+            DistKind::Mixture { parts, .. } if f == LawFn::Quantile => {
+                let parts = parts.clone();
+                self.quantile_of_mixture(&d, &parts, x, span)
+            }
             DistKind::Mixture { weights, parts, .. } => {
                 let (weights, parts) = (weights.clone(), parts.clone());
                 self.law_fn_of_mixture(f, &weights, &parts, x, &d, span)
@@ -402,14 +406,19 @@ impl Machine<'_> {
             return Err(no_closed_form(f, whole, span)
                 .label(user.span, "add `cdf(x) { … }` or `quantile(p) { … }` here"));
         };
-        let function = Value::Fn(Arc::new(FnValue::Closure {
-            id,
-            captured: Vec::new(),
-        }));
-        let mut args = args.to_vec();
-        args.push(Value::Num(x.clone()));
-        let v = self.call(&function, args, span)?;
-        let p = self.number(&v, span)?;
+        let p = match x.is_scalar() {
+            false => self.elementwise_by(id, args, &x.shape, &Value::Num(x.clone()), span)?,
+            true => {
+                let function = Value::Fn(Arc::new(FnValue::Closure {
+                    id,
+                    captured: Vec::new(),
+                }));
+                let mut args = args.to_vec();
+                args.push(Value::Num(x.clone()));
+                let v = self.call(&function, args, span)?;
+                self.number(&v, span)?
+            }
+        };
         Ok(match f {
             LawFn::LogCdf => self.unary(UnaryFn::Log, &p, Kind::Real, span),
             LawFn::LogCcdf => {

@@ -6,6 +6,7 @@
 //! ```
 
 mod address;
+mod advice;
 mod algebra;
 mod arrays;
 mod asset;
@@ -16,6 +17,7 @@ mod bounds;
 mod builtin;
 mod call;
 mod combine;
+mod conditional;
 mod distribution;
 mod dopri;
 mod draw;
@@ -32,13 +34,16 @@ mod machine;
 mod matrices;
 mod memo;
 mod merge;
+mod multinomial;
 mod network;
 mod ode;
+mod open_index;
 mod operators;
 mod ordered;
 mod outputs;
 mod plate;
 mod printed;
+mod quantile;
 mod ragged;
 mod ragged_plate;
 mod random_index;

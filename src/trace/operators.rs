@@ -61,8 +61,8 @@ impl Machine<'_> {
             return self.both(
                 c,
                 span,
-                |m| m.binary_values(op, x, b, span),
-                |m| m.binary_values(op, y, b2, span),
+                |m| m.misfit(|m| m.binary_values(op, x, b, span)),
+                |m| m.misfit(|m| m.binary_values(op, y, b2, span)),
             );
         }
         if let Some((c, x, y)) = self.opened(&b, span)? {
@@ -70,8 +70,8 @@ impl Machine<'_> {
             return self.both(
                 c,
                 span,
-                |m| m.binary_values(op, a, x, span),
-                |m| m.binary_values(op, a2, y, span),
+                |m| m.misfit(|m| m.binary_values(op, a, x, span)),
+                |m| m.misfit(|m| m.binary_values(op, a2, y, span)),
             );
         }
         if let (Value::Str(x), Value::Str(y), BinaryOp::Eq | BinaryOp::Ne) = (&a, &b, op) {
@@ -195,9 +195,11 @@ impl Machine<'_> {
             _ => {}
         }
         let result = self.elementwise(f, x, y, Kind::Int, span)?;
-        let small = matches!(result.payload, Payload::Node(id)
-            if self.graph.highest(id).is_some_and(|h| h < i64::MAX) && self.graph.lowest(id).is_some());
-        if matches!(f, BinaryFn::Mul | BinaryFn::Pow) && !small {
+        let whole = matches!(
+            f,
+            BinaryFn::Add | BinaryFn::Sub | BinaryFn::Mul | BinaryFn::Pow
+        );
+        if whole && !matches!(result.payload, Payload::Node(id) if self.graph.stays_small(id)) {
             let size = self.unary(UnaryFn::Abs, &result, Kind::Real, span);
             fault(
                 self,

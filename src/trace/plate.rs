@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::error::{Result, TraceError};
 use super::machine::Machine;
 use super::value::{DistKind, DistValue, Kind, Tensor, Value};
-use crate::base::{Shape, Span};
+use crate::base::{Shape, Span, counted};
 use crate::ir::{
     Axis, BinaryOp, Builtin, DistRef, Expr, ExprKind, IndexArg, Op, Place, PlateIndex, ReduceFn,
 };
@@ -215,8 +215,8 @@ impl Machine<'_> {
             return Err(TraceError::model(
                 "odp::trace::plate_rank",
                 format!(
-                    "a plate over {} indices observes an array of {}",
-                    plate.sizes.len(),
+                    "a plate over {} observes an array of {}",
+                    counted(plate.sizes.len(), "index", "indices"),
                     t.shape
                 ),
                 span,

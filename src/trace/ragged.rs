@@ -289,6 +289,26 @@ impl Machine<'_> {
         Ok(result)
     }
 
+    /// Sizes that do not fit where chance decides them: those executions are at fault that have such sizes, and where
+    /// none can have them nothing is wrong.
+    pub(super) fn misfit(&mut self, f: impl FnOnce(&mut Self) -> Result<Value>) -> Result<Value> {
+        const OF_SIZES: [&str; 4] = [
+            "odp::trace::shape_mismatch",
+            "odp::trace::not_square",
+            "odp::trace::empty",
+            "odp::trace::index_out_of_range",
+        ];
+        let here = self.mask;
+        match f(self) {
+            Err(error) if OF_SIZES.contains(&error.report.code) => {
+                let value = self.fault(error);
+                self.mask = here;
+                value
+            }
+            other => other,
+        }
+    }
+
     // ---- operations that stay on the places ----
 
     /// A reduction of all elements of an array of random length, where every place is a number.

@@ -22,7 +22,15 @@ impl Machine<'_> {
         if !i.is_scalar() || i.kind != Kind::Int {
             return Ok(None);
         }
-        let at = *at;
+        let item = self.ragged_at(r, i, *at)?;
+        if rest.is_empty() {
+            return Ok(Some(item));
+        }
+        self.index_value(item, rest, span, of).map(Some)
+    }
+
+    /// The element of an array of random length at one index; executions that have no such place are at fault.
+    pub(super) fn ragged_at(&mut self, r: &Ragged, i: &Tensor, at: Span) -> Result<Value> {
         let below = self.elementwise(BinaryFn::Lt, i, &Tensor::int(0), Kind::Bool, at)?;
         let above = self.elementwise(BinaryFn::Ge, i, &r.length, Kind::Bool, at)?;
         let outside = self.elementwise(BinaryFn::Or, &below, &above, Kind::Bool, at)?;
@@ -31,17 +39,13 @@ impl Machine<'_> {
         {
             self.fault_where(id, "an index is outside of this array".into(), at);
         }
-        let item = match i.known_int() {
+        match i.known_int() {
             Some(k) => match usize::try_from(k).ok().and_then(|k| r.items.get(k)) {
-                Some(item) => item.clone(),
-                None => Value::Bottom,
+                Some(item) => Ok(item.clone()),
+                None => Ok(Value::Bottom),
             },
-            None => self.random_item(&r.items, i, at)?,
-        };
-        if rest.is_empty() {
-            return Ok(Some(item));
+            None => self.random_item(&r.items, i, at),
         }
-        self.index_value(item, rest, span, of).map(Some)
     }
 
     /// `x[lo..hi, …]` with bounds that depend on chance, along the first axis.
@@ -125,6 +129,12 @@ impl Machine<'_> {
                 "an array of indices that depend on chance",
             )
             .help("write a comprehension: `[xs[i] for i in index]`"));
+        }
+        if let Some(i) = index.known_int() {
+            return match usize::try_from(i).ok().and_then(|i| items.get(i)) {
+                Some(item) => Ok(item.clone()),
+                None => self.fault(super::index::out_of_range(i, items.len(), span)),
+            };
         }
         self.inside_or_fault(index, items.len(), span)?;
         let mut result = Value::Bottom;

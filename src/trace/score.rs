@@ -112,7 +112,7 @@ impl Machine<'_> {
             DistKind::Bounded { base, lower, upper } => {
                 let (base, lower, upper) = (base.clone(), lower.clone(), upper.clone());
                 let x = self.number(x, span)?;
-                self.log_prob_bounded(&base, &lower, &upper, &x, span)
+                self.log_prob_bounded(&base, &lower, &upper, &x, each, span)
             }
             DistKind::Ordered { law, params, n } => {
                 let x = self.number(x, span)?;
@@ -153,10 +153,14 @@ impl Machine<'_> {
     ) -> Result<Tensor> {
         let log_w = self.unary(UnaryFn::Log, weights, Kind::Real, span);
         let k = parts.len();
+        let at_point = self.at_a_point(parts, x, span)?;
         let mut scores = Vec::with_capacity(k);
         for (j, part) in parts.iter().enumerate() {
             let joint = matches!(part.kind, DistKind::Iid { .. } | DistKind::Transform { .. });
-            let score = self.log_prob(part, x, !joint, span)?;
+            let mut score = self.log_prob(part, x, !joint, span)?;
+            if let Some(at) = at_point.as_ref().filter(|_| is_continuous(part)) {
+                score = self.nothing_there(at, &score, span);
+            }
             let rows = weights.shape.len() / k;
             let outer = Shape(weights.shape.dims()[..weights.shape.rank() - 1].to_vec());
             let w = self.pick(
@@ -197,6 +201,53 @@ impl Machine<'_> {
         } else {
             self.reduce_all(ReduceFn::Sum, &apart, Kind::Real, span)
         })
+    }
+
+    /// Where x is the value of a part that is a single point; `None` where no part is one, or all are discrete.
+    fn at_a_point(
+        &mut self,
+        parts: &[Arc<DistValue>],
+        x: &Value,
+        span: Span,
+    ) -> Result<Option<Tensor>> {
+        let points: Vec<Tensor> = parts
+            .iter()
+            .filter_map(|p| match &p.kind {
+                DistKind::Scalar { law, params, .. } if is_point(law) => Some(params[0].clone()),
+                _ => None,
+            })
+            .collect();
+        if points.is_empty() || !parts.iter().any(|p| is_continuous(p)) {
+            return Ok(None);
+        }
+        let x = self.number(x, span)?;
+        let mut at: Option<Tensor> = None;
+        for point in &points {
+            let here = self.elementwise(BinaryFn::Eq, &x, point, Kind::Bool, span)?;
+            at = Some(match at {
+                Some(before) => self.elementwise(BinaryFn::Or, &before, &here, Kind::Bool, span)?,
+                None => here,
+            });
+        }
+        Ok(at)
+    }
+
+    /// A density beside a mass counts for nothing.
+    fn nothing_there(&mut self, at: &Tensor, score: &Tensor, span: Span) -> Tensor {
+        let shape = score.shape.broadcast(&at.shape);
+        let shape = shape.unwrap_or_else(|| score.shape.clone());
+        let (at, score) = (
+            self.broadcast(at, &shape, span),
+            self.broadcast(score, &shape, span),
+        );
+        let nothing = Tensor::real(f64::NEG_INFINITY);
+        self.emit(
+            Op::Select,
+            &[&at, &nothing, &score],
+            shape,
+            Kind::Real,
+            span,
+        )
     }
 
     /// Copies whose number depends on chance; executions with another number than x has are at fault.
@@ -270,6 +321,14 @@ impl Machine<'_> {
             self.reduce_all(ReduceFn::Sum, &apart, Kind::Real, span)
         })
     }
+}
+
+fn is_point(law: &crate::ir::Law) -> bool {
+    matches!(law, crate::ir::Law::Plain(d) if d.name() == "Delta")
+}
+
+fn is_continuous(d: &DistValue) -> bool {
+    !super::quantile::has_atoms(d) && !super::transform::is_discrete(d)
 }
 
 fn observed_mismatch(x: &Tensor, shape: &Shape, dist_span: Span, span: Span) -> TraceError {

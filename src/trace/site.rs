@@ -58,8 +58,11 @@ impl Machine<'_> {
         dist: &Expr,
         span: Span,
     ) -> Result<()> {
-        let name = self.model.sites[site].name.clone().unwrap_or_default();
-        let label = self.site_label(&name);
+        let name = self.model.sites[site].name.clone();
+        let label = match &name {
+            Some(name) => self.site_label(name),
+            None => format!("sample@{}", self.model.sources.line_col(span).0),
+        };
         let value = if plate.is_empty() {
             let d = self.eval(dist)?;
             let address = self.address.child(site as u64);
@@ -67,7 +70,7 @@ impl Machine<'_> {
         } else {
             self.sample_plate(place, site, plate, dist, &label, span)?
         };
-        if self.model.sites[site].file_level {
+        if let (Some(name), true) = (name, self.model.sites[site].file_level) {
             self.sites.push(SiteOutput {
                 name,
                 loops: self.loops.clone(),
@@ -345,13 +348,18 @@ impl Machine<'_> {
             return Ok(());
         }
         if self.is_tracing() && is_random(v) {
-            return Err(TraceError::model(
+            let error = TraceError::model(
                 "odp::trace::observe_random",
                 "what is observed depends on chance",
                 value_span,
                 "this value is drawn, not known",
-            )
-            .help("condition on it with `condition …`, or weigh it with `factor log_prob(D, x)`"));
+            );
+            return Err(error.help(match v {
+                Value::Ragged(_) => {
+                    "observe as many elements as chance says in a plate: `observe y[i in 0..n] ~ …`"
+                }
+                _ => "condition on it with `condition …`, or weigh it with `factor log_prob(D, x)`",
+            }));
         }
         let log_density = self
             .log_prob(d, v, false, span)
@@ -393,7 +401,7 @@ fn is_random(v: &Value) -> bool {
         Value::Num(t) => t.known().is_none(),
         Value::List(items) | Value::Tuple(items) => items.iter().any(is_random),
         Value::Record(fields) => fields.iter().any(|(_, v)| is_random(v)),
-        Value::Choice(_) => true,
+        Value::Choice(_) | Value::Ragged(_) => true,
         _ => false,
     }
 }

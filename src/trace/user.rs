@@ -40,24 +40,36 @@ impl Machine<'_> {
             Value::Num(t) if user.over_numbers && !t.is_scalar() => t.shape.clone(),
             _ => return self.score_with(&f, args, x.clone(), span),
         };
-        let plain = model.functions[function].body.stmts.is_empty()
-            && model.functions[function]
-                .body
-                .value
-                .as_deref()
-                .is_some_and(super::plate::is_plain);
-        let scores = match plain {
-            true => self.score_with(&f, args, x.clone(), span)?,
-            false => Tensor::real(0.0),
-        };
-        let scores = match scores.shape == shape {
-            true => scores,
-            false => self.scores_apart(&f, args, x, &shape, span)?,
-        };
+        let scores = self.elementwise_by(function, args, &shape, x, span)?;
         Ok(match each {
             true => scores,
             false => self.reduce_all(ReduceFn::Sum, &scores, Kind::Real, span),
         })
+    }
+
+    /// A method's value at each element of an array: at once where its body is a plain expression, else one by one.
+    pub(super) fn elementwise_by(
+        &mut self,
+        function: crate::ir::FnId,
+        args: &[Value],
+        shape: &Shape,
+        x: &Value,
+        span: Span,
+    ) -> Result<Tensor> {
+        let body = &self.model.functions[function].body;
+        let value = body.value.as_deref();
+        let plain = body.stmts.is_empty() && value.is_some_and(super::plate::is_plain);
+        let f = Value::Fn(Arc::new(FnValue::Closure {
+            id: function,
+            captured: Vec::new(),
+        }));
+        if plain {
+            let all = self.score_with(&f, args, x.clone(), span)?;
+            if all.shape == *shape {
+                return Ok(all);
+            }
+        }
+        self.scores_apart(&f, args, x, shape, span)
     }
 
     fn scores_apart(

@@ -5,7 +5,7 @@ use super::super::signature;
 use super::super::types::{Callable, Ty, Value};
 use super::{Arg, Frame, Infer, Told};
 use crate::base::Span;
-use crate::ir::{Builtin, Expr, FnId};
+use crate::ir::{Builtin, Expr, ExprKind, FnId};
 
 /// A function's call with one kind of captures and arguments.
 pub(super) struct Entry {
@@ -297,6 +297,7 @@ impl Infer<'_> {
             function: Some(id),
             slots,
             result: None,
+            gave: None,
             itself: Some(itself),
             call,
         });
@@ -326,6 +327,9 @@ impl Infer<'_> {
     pub(super) fn give(&mut self, arg: &Arg) {
         let Some(id) = self.frame().function else {
             self.result = Some(arg.value.ty.clone());
+            if let Some(e) = arg.expr.filter(|e| matches!(e.kind, ExprKind::Record(_))) {
+                self.strings_among(e, &arg.value.ty);
+            }
             return;
         };
         let mut value = arg.value.clone();
@@ -337,11 +341,43 @@ impl Infer<'_> {
                 _ => self.fits(arg, &Ty::annotated(want), &what, function.span),
             };
         }
+        if function.result.is_none() {
+            self.results_agree(arg);
+        }
         let frame = self.frame();
         frame.result = Some(match frame.result.take() {
             Some(other) => other.join(value),
             None => value,
         });
+    }
+
+    /// Notes the fields of a result that are strings: there are no draws of them.
+    fn strings_among(&mut self, e: &Expr, ty: &Ty) {
+        match (&e.kind, ty) {
+            (ExprKind::Record(fields), Ty::Record(types)) => {
+                for (name, e) in fields {
+                    if let Some((_, t)) = types.iter().find(|(n, _)| n == name) {
+                        self.strings_among(e, t);
+                    }
+                }
+            }
+            (_, ty) if *ty.parts().0 == Ty::Str => self.strings.push(e.span),
+            _ => {}
+        }
+    }
+
+    /// Reports a result that is unlike the function's first one.
+    fn results_agree(&mut self, arg: &Arg) {
+        if arg.value.ty.is_open() || arg.value.ty == Ty::Unit {
+            return;
+        }
+        let b = self.seen(arg);
+        let frame = self.frame();
+        match frame.gave.clone() {
+            None => frame.gave = Some(b),
+            Some(a) if a.ty.is_like(&b.ty) => {}
+            Some(a) => self.tell(Mismatch::Results { a, b }),
+        }
     }
 
     /// Functions that nothing calls are looked at with arguments of any kind.

@@ -38,6 +38,8 @@ pub(super) struct Inferred {
     pub result: Type,
     /// For each user's distribution, whether its values are single numbers wherever it is used.
     pub over_numbers: Vec<bool>,
+    /// Fields of the program's result that are strings.
+    pub strings: Vec<Span>,
 }
 
 /// Finds what does not agree in a model, and its types.
@@ -58,6 +60,7 @@ pub(super) fn infer(model: &Model, globals: &[Slot], locals: &[Vec<Slot>]) -> In
         lowest: usize::MAX,
         result: None,
         draws_of: vec![None; model.distributions.len()],
+        strings: Vec::new(),
     };
     infer.block(&model.body);
     infer.uncalled();
@@ -67,6 +70,7 @@ pub(super) fn infer(model: &Model, globals: &[Slot], locals: &[Vec<Slot>]) -> In
         reports,
         result: result.map_or(Type::Unit, |ty| infer.written(&ty)),
         over_numbers: infer.draws_of.iter().map(|d| *d == Some(true)).collect(),
+        strings: infer.strings,
     }
 }
 
@@ -87,6 +91,8 @@ struct Infer<'m> {
     changes: usize,
     /// For each user's distribution, whether all its draws so far were single numbers; `None` before the first.
     draws_of: Vec<Option<bool>>,
+    /// Fields of the program's result that are strings.
+    strings: Vec<Span>,
     /// Draws in order, to join those of several arms that share a slot.
     drawn: Vec<(Place, Value)>,
     steps: usize,
@@ -104,6 +110,8 @@ struct Frame {
     function: Option<FnId>,
     slots: Vec<Value>,
     result: Option<Value>,
+    /// The first of its results whose type is known.
+    gave: Option<Seen>,
     itself: Option<Value>,
     call: Option<Span>,
 }

@@ -104,6 +104,8 @@ pub(super) enum Lint {
     EndlessLoop { span: Span, names: Vec<String> },
     /// `div(1, 2)`.
     DivisionIsZero { a: i64, b: i64, span: Span },
+    /// A field of the program's result that is a string.
+    StringOutput { span: Span },
     /// `2 ^ -1`.
     NegativePower { span: Span, base: i64 },
 }

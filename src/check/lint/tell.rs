@@ -24,6 +24,7 @@ impl Lint {
             | Lint::Unreachable { span, .. }
             | Lint::EndlessLoop { span, .. }
             | Lint::DivisionIsZero { span, .. }
+            | Lint::StringOutput { span }
             | Lint::NegativePower { span, .. } => *span,
         }
     }
@@ -57,6 +58,7 @@ impl Lint {
             Lint::EndlessLoop { .. } => "odp::check::endless_loop",
             Lint::DivisionIsZero { .. } => "odp::check::division_is_zero",
             Lint::NegativePower { .. } => "odp::check::negative_power",
+            Lint::StringOutput { .. } => "odp::check::string_output",
         }
     }
 
@@ -112,6 +114,7 @@ impl Lint {
                     listed(names)
                 ),
             },
+            Lint::StringOutput { .. } => "a string is no output, and is left out".into(),
             Lint::DivisionIsZero { a, b, .. } => {
                 format!("{a} divided by {b} as whole numbers is 0")
             }
@@ -174,6 +177,7 @@ impl Lint {
             | Lint::DroppedCall { span, .. }
             | Lint::DivisionIsZero { span, .. }
             | Lint::NegativePower { span, .. } => report.label(*span, ""),
+            Lint::StringOutput { span } => report.label(*span, "a string"),
         }
     }
 
@@ -234,6 +238,9 @@ impl Lint {
                 None => "leave it with `break` or `return`".into(),
             },
             Lint::DivisionIsZero { a, b, .. } => format!("write `{a} / {b}`, which is a real"),
+            Lint::StringOutput { .. } => {
+                "return what the string stands for, such as its number; or `print` it".into()
+            }
             Lint::NegativePower { base, .. } => format!("write `{base}.0 ^ …`, which is a real"),
         })
     }

@@ -248,6 +248,7 @@ fn names_of(program: &ast::Program) -> HashMap<String, Span> {
         match &stmt.kind {
             Data(data) => add(&data.name),
             Let { pattern, .. } => each_name(pattern, &mut add),
+            Sample { name, .. } if name.is_discard() => {}
             Var { name, .. } | Sample { name, .. } => add(name),
             _ => {}
         }

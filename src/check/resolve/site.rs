@@ -19,7 +19,7 @@ impl Resolver<'_> {
         span: Span,
     ) -> StmtKind {
         self.may_sample(span);
-        let site = self.site(Some(&name.name), span);
+        let site = self.site((!name.is_discard()).then_some(name.name.as_str()), span);
         if plate.is_empty() {
             let dist = self.expr(dist);
             let place = self.declare_site(name);
@@ -105,6 +105,9 @@ impl Resolver<'_> {
 
     /// The slot of a named site: its own, or the one that another arm's site of this name has.
     fn declare_site(&mut self, name: &Ident) -> Place {
+        if name.is_discard() {
+            return self.declare(name, Role::Index);
+        }
         let first = self.scope().sites.insert(name.name.clone(), name.span);
         if let Some(first) = first {
             self.errors.push(CheckError::DuplicateSite {

@@ -14,7 +14,7 @@ impl UnaryFn {
         use UnaryFn::*;
         match self {
             Neg => -1.0,
-            Not | Floor | Ceil | Round | Sign => 0.0,
+            Not | Floor | Ceil | Round | Sign | Fixed => 0.0,
             Exp => y,
             Log => 1.0 / x,
             Log2 => 1.0 / (x * LN_2),

@@ -56,7 +56,10 @@ pub fn carries(op: &Op, i: usize, n_args: usize) -> bool {
     use UnaryFn as U;
     let last = i + 1 == n_args;
     match op {
-        Op::Unary(f) => !matches!(f, U::Not | U::Floor | U::Ceil | U::Round | U::Sign),
+        Op::Unary(f) => !matches!(
+            f,
+            U::Not | U::Floor | U::Ceil | U::Round | U::Sign | U::Fixed
+        ),
         Op::Binary(f) => !matches!(
             f,
             B::Eq | B::Ne | B::Lt | B::Le | B::Gt | B::Ge | B::And | B::Or | B::FloorDiv
