@@ -1,6 +1,7 @@
 //! One row of the results' table: what is said of one quantity.
 
-use super::chains::{ess_bulk, ess_mean, ess_tail, rank_normalised, rhat};
+use super::chains::{ess_bulk, ess_mean, ess_quantile, ess_tail, rank_normalised, rhat};
+use super::mcse::{quantile_error, sd_error, squared_deviations};
 use super::moments::{mean_sd, quantiles};
 use super::particles::grouped_ess;
 use super::weights::kish;
@@ -31,8 +32,12 @@ pub struct Summary {
     pub sd: f64,
     /// Monte Carlo standard error of the mean.
     pub mcse: Option<f64>,
+    /// Monte Carlo standard error of the standard deviation.
+    pub mcse_sd: Option<f64>,
     /// Quantiles at 5, 25, 50, 75 and 95 %.
     pub quantiles: [f64; 5],
+    /// Their Monte Carlo standard errors.
+    pub mcse_quantiles: [Option<f64>; 5],
     /// Effective sample size for the bulk.
     pub ess_bulk: Option<f64>,
     /// Effective sample size for the tails.
@@ -65,26 +70,74 @@ pub fn summarize(x: &[f64], dependence: Dependence) -> Option<Summary> {
         here.iter().map(|&i| w[i] / total).collect()
     });
     let (mean, sd) = mean_sd(&values, shares.as_deref());
-    let q = quantiles(&values, shares.as_deref(), &[0.05, 0.25, 0.5, 0.75, 0.95]);
+    let q = quantiles(&values, shares.as_deref(), &LEVELS);
     let worth = worth(x, &values, shares.as_deref(), mean, present, dependence);
     let sd = if values.len() == 1 && weights.is_none() {
         0.0
     } else {
         sd
     };
+    let exact = matches!(dependence, Dependence::Exact(_));
+    let error = |ess: Option<f64>, of: &dyn Fn(f64) -> Option<f64>| match exact {
+        true => Some(0.0),
+        false => ess.filter(|e| *e > 0.0).and_then(of),
+    };
+    let squares = squared_deviations(&values, mean);
+    let quantile = |p: f64| quantile_worth(x, p, present, &worth, dependence);
     Some(Summary {
         mean,
         sd,
-        mcse: match dependence {
-            Dependence::Exact(_) => Some(0.0),
-            _ => worth.mean.filter(|e| *e > 0.0).map(|e| sd / e.sqrt()),
-        },
+        mcse: error(worth.mean, &|e| Some(sd / e.sqrt())),
+        mcse_sd: error(squares_worth(x, mean, present, &worth, dependence), &|e| {
+            sd_error(&squares, shares.as_deref(), e)
+        }),
         quantiles: q.try_into().expect("five quantiles"),
+        mcse_quantiles: LEVELS.map(|p| {
+            error(quantile(p), &|e| {
+                Some(quantile_error(&values, shares.as_deref(), e, p))
+            })
+        }),
         ess_bulk: worth.bulk,
         ess_tail: worth.tail,
         rhat: worth.rhat,
         present,
     })
+}
+
+/// Where quantiles are taken.
+const LEVELS: [f64; 5] = [0.05, 0.25, 0.5, 0.75, 0.95];
+
+/// What the draws are worth for the standard deviation.
+fn squares_worth(
+    x: &[f64],
+    mean: f64,
+    present: f64,
+    worth: &Worth,
+    dependence: Dependence,
+) -> Option<f64> {
+    let squares = || squared_deviations(&fill(x, mean), mean);
+    match dependence {
+        Dependence::Chains(chains) => ess_mean(&squares(), chains).map(|e| e * present),
+        Dependence::Lineage(groups) => {
+            let ess = present * grouped_ess(&squares(), groups);
+            Some(ess).filter(|e| e.is_finite()).or(worth.mean)
+        }
+        _ => worth.mean,
+    }
+}
+
+/// What the draws are worth for the quantile at `p`.
+fn quantile_worth(
+    x: &[f64],
+    p: f64,
+    present: f64,
+    worth: &Worth,
+    dependence: Dependence,
+) -> Option<f64> {
+    match dependence {
+        Dependence::Chains(chains) if present == 1.0 => ess_quantile(x, chains, p),
+        _ => worth.tail.zip(worth.mean).map(|(t, m)| t.min(m)),
+    }
 }
 
 #[derive(Default)]
