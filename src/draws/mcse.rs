@@ -7,7 +7,7 @@
 
 use spec_math::cephes64::incbi;
 
-use super::chains::{ess_mean, ess_quantile};
+use super::chains::{ess_mean, ess_quantile, ess_sd};
 use super::moments::{mean_sd, quantiles, sorted};
 
 /// Of the mean.
@@ -18,7 +18,7 @@ pub fn mcse_mean(x: &[f64], n_chains: usize) -> Option<f64> {
 /// Of the standard deviation.
 pub fn mcse_sd(x: &[f64], n_chains: usize) -> Option<f64> {
     let squares = squared_deviations(x, mean_sd(x, None).0);
-    sd_error(&squares, None, ess_mean(&squares, n_chains)?)
+    sd_error(&squares, None, ess_sd(x, n_chains)?)
 }
 
 /// Of the quantile at `p`.

@@ -1,7 +1,9 @@
 //! One row of the results' table: what is said of one quantity.
 
-use super::chains::{ess_bulk, ess_mean, ess_quantile, ess_tail, rank_normalised, rhat};
-use super::mcse::{quantile_error, sd_error, squared_deviations};
+use super::chains::{ess_bulk, ess_mean, ess_tail, rank_normalised, rhat};
+use super::mcse::{
+    mcse_mean, mcse_quantile, mcse_sd, quantile_error, sd_error, squared_deviations,
+};
 use super::moments::{mean_sd, quantiles};
 use super::particles::grouped_ess;
 use super::weights::kish;
@@ -77,26 +79,14 @@ pub fn summarize(x: &[f64], dependence: Dependence) -> Option<Summary> {
     } else {
         sd
     };
-    let exact = matches!(dependence, Dependence::Exact(_));
-    let error = |ess: Option<f64>, of: &dyn Fn(f64) -> Option<f64>| match exact {
-        true => Some(0.0),
-        false => ess.filter(|e| *e > 0.0).and_then(of),
-    };
-    let squares = squared_deviations(&values, mean);
-    let quantile = |p: f64| quantile_worth(x, p, present, &worth, dependence);
+    let errors = errors(x, &values, shares.as_deref(), (mean, sd), &worth, dependence);
     Some(Summary {
         mean,
         sd,
-        mcse: error(worth.mean, &|e| Some(sd / e.sqrt())),
-        mcse_sd: error(squares_worth(x, mean, present, &worth, dependence), &|e| {
-            sd_error(&squares, shares.as_deref(), e)
-        }),
+        mcse: errors.mean,
+        mcse_sd: errors.sd,
         quantiles: q.try_into().expect("five quantiles"),
-        mcse_quantiles: LEVELS.map(|p| {
-            error(quantile(p), &|e| {
-                Some(quantile_error(&values, shares.as_deref(), e, p))
-            })
-        }),
+        mcse_quantiles: errors.quantiles,
         ess_bulk: worth.bulk,
         ess_tail: worth.tail,
         rhat: worth.rhat,
@@ -107,36 +97,48 @@ pub fn summarize(x: &[f64], dependence: Dependence) -> Option<Summary> {
 /// Where quantiles are taken.
 const LEVELS: [f64; 5] = [0.05, 0.25, 0.5, 0.75, 0.95];
 
-/// What the draws are worth for the standard deviation.
-fn squares_worth(
-    x: &[f64],
-    mean: f64,
-    present: f64,
-    worth: &Worth,
-    dependence: Dependence,
-) -> Option<f64> {
-    let squares = || squared_deviations(&fill(x, mean), mean);
-    match dependence {
-        Dependence::Chains(chains) => ess_mean(&squares(), chains).map(|e| e * present),
-        Dependence::Lineage(groups) => {
-            let ess = present * grouped_ess(&squares(), groups);
-            Some(ess).filter(|e| e.is_finite()).or(worth.mean)
-        }
-        _ => worth.mean,
-    }
+/// Monte Carlo standard errors.
+struct Errors {
+    mean: Option<f64>,
+    sd: Option<f64>,
+    quantiles: [Option<f64>; 5],
 }
 
-/// What the draws are worth for the quantile at `p`.
-fn quantile_worth(
+fn errors(
     x: &[f64],
-    p: f64,
-    present: f64,
+    values: &[f64],
+    shares: Option<&[f64]>,
+    (mean, sd): (f64, f64),
     worth: &Worth,
     dependence: Dependence,
-) -> Option<f64> {
+) -> Errors {
     match dependence {
-        Dependence::Chains(chains) if present == 1.0 => ess_quantile(x, chains, p),
-        _ => worth.tail.zip(worth.mean).map(|(t, m)| t.min(m)),
+        Dependence::Exact(_) => {
+            return Errors {
+                mean: Some(0.0),
+                sd: Some(0.0),
+                quantiles: [Some(0.0); 5],
+            };
+        }
+        // Chains in which every draw has the value.
+        Dependence::Chains(chains) if values.len() == x.len() => {
+            return Errors {
+                mean: mcse_mean(x, chains),
+                sd: mcse_sd(x, chains),
+                quantiles: LEVELS.map(|p| mcse_quantile(x, chains, p)),
+            };
+        }
+        _ => {}
+    }
+    let squares = squared_deviations(values, mean);
+    let of_mean = worth.mean.filter(|e| *e > 0.0);
+    let of_tail = of_mean.zip(worth.tail).map(|(m, t)| m.min(t));
+    let of_tail = of_tail.filter(|e| *e > 0.0);
+    let quantile = |p: f64| of_tail.map(|e| quantile_error(values, shares, e, p));
+    Errors {
+        mean: of_mean.map(|e| sd / e.sqrt()),
+        sd: of_mean.and_then(|e| sd_error(&squares, shares, e)),
+        quantiles: LEVELS.map(quantile),
     }
 }
 
