@@ -46,7 +46,8 @@ pub struct Loaded {
 impl Loaded {
     /// Adds to an answer what only the program knows, where its noise was kept.
     pub fn examine(&self, answer: &mut Answer) {
-        self.program.examine(&self.inputs, &self.limits, &self.bound, answer);
+        self.program
+            .examine(&self.inputs, &self.limits, &self.bound, answer);
     }
 }
 

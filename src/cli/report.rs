@@ -8,7 +8,10 @@ use crate::terminal::console::Console;
 /// Writes the page beside what it is of, or where it was asked for.
 pub fn report(args: &ReportArgs, console: &Console) -> Result<u8, Failure> {
     let record = read_record(&args.path, Limits::default().max_mem)?;
-    let out = args.out.clone().unwrap_or_else(|| args.path.with_extension("html"));
+    let out = args
+        .out
+        .clone()
+        .unwrap_or_else(|| args.path.with_extension("html"));
     if out == args.path {
         let what = format!("the page would take the place of `{}`", out.display());
         let report = Report::error("odp::cli::usage", what).help("say where it goes with --out");

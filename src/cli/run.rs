@@ -48,12 +48,7 @@ struct Job<'a> {
     loo: bool,
 }
 
-fn draw(
-    model: &ModelArgs,
-    job: &Job,
-    args: &DrawArgs,
-    console: &Console,
-) -> Result<u8, Failure> {
+fn draw(model: &ModelArgs, job: &Job, args: &DrawArgs, console: &Console) -> Result<u8, Failure> {
     let of_path = || args.out.as_deref().map(Format::of_path);
     let format = args.format.map(Format::from).or_else(of_path);
     // Said before the run: nobody should wait for it.
@@ -99,7 +94,9 @@ fn draw(
 pub(super) type Options = Vec<(String, String)>;
 
 /// `-O unroll=N` belongs to the compiler; the other options are the engine's.
-pub(super) fn unroll_option(options: &[(String, String)]) -> Result<(Option<usize>, Options), Failure> {
+pub(super) fn unroll_option(
+    options: &[(String, String)],
+) -> Result<(Option<usize>, Options), Failure> {
     let (own, rest): (Vec<_>, Vec<_>) = options
         .iter()
         .cloned()

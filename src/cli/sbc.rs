@@ -68,7 +68,11 @@ pub fn sbc(args: &SbcArgs, console: &Console) -> Result<u8, Failure> {
         true => document(&calibration),
         false => calibration.words(),
     });
-    Ok(if stop.load(Ordering::SeqCst) { INTERRUPTED } else { 0 })
+    Ok(if stop.load(Ordering::SeqCst) {
+        INTERRUPTED
+    } else {
+        0
+    })
 }
 
 fn document(calibration: &Calibration) -> String {

@@ -79,7 +79,14 @@ pub fn summarize(x: &[f64], dependence: Dependence) -> Option<Summary> {
     } else {
         sd
     };
-    let errors = errors(x, &values, shares.as_deref(), (mean, sd), &worth, dependence);
+    let errors = errors(
+        x,
+        &values,
+        shares.as_deref(),
+        (mean, sd),
+        &worth,
+        dependence,
+    );
     Some(Summary {
         mean,
         sd,

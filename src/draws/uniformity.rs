@@ -27,7 +27,7 @@ const EXPECTED: usize = 10;
 /// Tests a histogram with as many bins as divide the ranks evenly and keep ten expected ranks each; at least two.
 pub fn chi_square(ranks: &[usize], most: usize) -> ChiSquare {
     let values = most + 1;
-    let affordable = (ranks.len() / EXPECTED).clamp(2, 20.max(2));
+    let affordable = (ranks.len() / EXPECTED).clamp(2, 20);
     let divides = |bins: &usize| values.is_multiple_of(*bins);
     let bins = (2..=affordable.min(values))
         .rev()
@@ -68,7 +68,11 @@ pub fn ecdf_p(ranks: &[usize], most: usize) -> f64 {
         .map(|(&c, b)| b.level(c))
         .fold(1.0, f64::min);
     // A hair above: counts as extreme as the worst one are not inside.
-    let inside = coverage(&intervals(&binomials, worst * (1.0 + 1e-9)), ranks.len(), most);
+    let inside = coverage(
+        &intervals(&binomials, worst * (1.0 + 1e-9)),
+        ranks.len(),
+        most,
+    );
     (1.0 - inside).clamp(0.0, 1.0)
 }
 
@@ -102,9 +106,7 @@ impl Binomial {
         let mut at_most = mass.clone();
         (1..=n).for_each(|k| at_most[k] += at_most[k - 1]);
         let mut at_least = mass;
-        (0..n)
-            .rev()
-            .for_each(|k| at_least[k] += at_least[k + 1]);
+        (0..n).rev().for_each(|k| at_least[k] += at_least[k + 1]);
         Binomial { at_most, at_least }
     }
 

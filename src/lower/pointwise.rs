@@ -139,12 +139,9 @@ impl Pointwise {
 fn apart(graph: &mut NoiseGraph, id: NodeId) -> NodeId {
     let node = graph.node(id).clone();
     match node.op {
-        Op::LogDensitySum(law, n) => graph.add(
-            Op::LogDensity(law),
-            node.args,
-            Shape::vector(n),
-            node.span,
-        ),
+        Op::LogDensitySum(law, n) => {
+            graph.add(Op::LogDensity(law), node.args, Shape::vector(n), node.span)
+        }
         Op::Reduce(ReduceFn::Sum, axis) if axis.outer * axis.inner == 1 => node.args[0],
         _ => id,
     }

@@ -5,9 +5,9 @@
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use super::{LooFacts, NoiseDraws};
 use super::figures::{Figures, summarise};
 use super::verdict::{Finding, Run, verdict};
+use super::{LooFacts, NoiseDraws};
 use crate::base::{Report, Seed, SourceMap};
 use crate::draws::{Draws, Output, normalized, systematic};
 use crate::infer::{Fitted, Outcome};
@@ -262,7 +262,9 @@ impl Answer {
             keys.retain(|k, _| k != "timing" && k != "draws");
         }
         document["verdict"] = self.verdict().into();
-        self.record.attributes.push(("answer".to_string(), document));
+        self.record
+            .attributes
+            .push(("answer".to_string(), document));
     }
 
     /// Adds warnings with places.

@@ -55,7 +55,10 @@ impl Program {
         };
         let graph = bound.graph();
         if (1..=MOST_NODES).contains(&graph.nodes.len()) {
-            answer.record.attributes.push(("graph".to_string(), graph.svg().into()));
+            answer
+                .record
+                .attributes
+                .push(("graph".to_string(), graph.svg().into()));
         }
         if answer.record.prior {
             return;
@@ -166,7 +169,13 @@ fn facts(loo: &Criterion, waic: &Criterion, observations: usize, n: usize) -> Lo
         elpd_loo: finite(loo.elpd),
         se: finite(loo.se),
         p_loo: finite(loo.p),
-        khat_max: loo.khat.iter().flatten().copied().reduce(f64::max).and_then(finite),
+        khat_max: loo
+            .khat
+            .iter()
+            .flatten()
+            .copied()
+            .reduce(f64::max)
+            .and_then(finite),
         khat_limit: draws::khat_threshold(n),
         khat_high: loo.untrusted,
         elpd_waic: finite(waic.elpd),
@@ -180,7 +189,11 @@ fn facts(loo: &Criterion, waic: &Criterion, observations: usize, n: usize) -> Lo
 fn efficiency(answer: &Answer) -> f64 {
     let draws = &answer.record.draws;
     let worth: Vec<f64> = match draws.chains {
-        0 | 1 => answer.parameters.iter().filter_map(|(_, f)| f.ess_bulk).collect(),
+        0 | 1 => answer
+            .parameters
+            .iter()
+            .filter_map(|(_, f)| f.ess_bulk)
+            .collect(),
         chains => draws
             .outputs
             .iter()
@@ -254,14 +267,19 @@ mod tests {
     fn every_observation_has_its_likelihood() {
         let program = "data y: real[n]\nsample mu ~ Normal(0, 1)\nobserve y ~ Normal(mu, 2)\n";
         let answer = answer(program, "{\"y\": [0.5, 1.5, -0.2]}");
-        let (mu, of_y) = (&answer.record.draws.outputs[0], &answer.record.log_likelihood[0]);
+        let (mu, of_y) = (
+            &answer.record.draws.outputs[0],
+            &answer.record.log_likelihood[0],
+        );
         assert_eq!((of_y.name.as_str(), of_y.shape.len()), ("y", 3));
         for (draw, row) in of_y.values.chunks_exact(3).enumerate() {
             let density = |y: f64| {
                 let u = (y - mu.values[draw]) / 2.0;
                 -0.5 * u * u - 2f64.ln() - 0.5 * (2.0 * std::f64::consts::PI).ln()
             };
-            assert!((row[1] - density(1.5)).abs() < 1e-12 && (row[2] - density(-0.2)).abs() < 1e-12);
+            assert!(
+                (row[1] - density(1.5)).abs() < 1e-12 && (row[2] - density(-0.2)).abs() < 1e-12
+            );
         }
         let loo = answer.loo.unwrap();
         // Conjugate: leaving one of three out, elpd is a sum of normal densities.
@@ -271,16 +289,23 @@ mod tests {
                 let rest: f64 = 1.8 - y;
                 let (precision, mean) = (1.0 + 2.0 / 4.0, rest / 4.0 / 1.5);
                 let variance: f64 = 1.0 / precision + 4.0;
-                -0.5 * (y - mean).powi(2) / variance - 0.5 * (2.0 * std::f64::consts::PI * variance).ln()
+                -0.5 * (y - mean).powi(2) / variance
+                    - 0.5 * (2.0 * std::f64::consts::PI * variance).ln()
             })
             .sum();
         // The posterior's sd of a log density is below .3 at each of three observations: 5 standard errors of 1000 draws.
-        assert!((loo.elpd_loo.unwrap() - exact).abs() < 0.15, "{loo:?} {exact}");
+        assert!(
+            (loo.elpd_loo.unwrap() - exact).abs() < 0.15,
+            "{loo:?} {exact}"
+        );
         assert_eq!((loo.observations, loo.khat_high), (3, 0));
         let predicted = &answer.record.predictive[0];
         let mean = predicted.values.iter().sum::<f64>() / predicted.values.len() as f64;
         // 3000 predictions with sd √(4 + 4/7): a standard error of .06 with their common mu; 5 of them.
-        assert!(predicted.name == "y" && (mean - 1.8 / 4.0 / 1.75).abs() < 0.3, "{mean}");
+        assert!(
+            predicted.name == "y" && (mean - 1.8 / 4.0 / 1.75).abs() < 0.3,
+            "{mean}"
+        );
     }
 
     #[test]
@@ -294,7 +319,10 @@ mod tests {
             .map(|o| (o.name.as_str(), o.shape.len()))
             .collect();
         assert_eq!(names, [("y", 4), ("observe@4", 1)]);
-        let (p, y) = (&answer.record.draws.outputs[0].values, &answer.record.log_likelihood[0].values);
+        let (p, y) = (
+            &answer.record.draws.outputs[0].values,
+            &answer.record.log_likelihood[0].values,
+        );
         assert!((y[0] - p[0].ln()).abs() < 1e-12 && (y[1] - (1.0 - p[0]).ln()).abs() < 1e-12);
     }
 }

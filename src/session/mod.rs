@@ -40,11 +40,11 @@ pub use answer::{
     TimingFacts,
 };
 pub use bound::Bound;
-pub use checks::LooFacts;
 pub use catalog::{
     DistributionFacts, EngineFacts, OptionFacts, ParameterFacts, WordFacts, builtins, combinators,
     distributions, engines, keywords,
 };
+pub use checks::LooFacts;
 pub use describe::{Description, DiscreteFacts, InputFacts, OutputFacts};
 pub use failure::{ExitKind, Failure};
 pub use figures::Figures;

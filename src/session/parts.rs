@@ -53,7 +53,11 @@ pub(super) fn combine(a: Outcome, b: Outcome) -> Outcome {
         noise,
         exact: a.exact && b.exact,
         // The curves of one part: those of several have no common axis.
-        training: if a.training.is_empty() { b.training } else { a.training },
+        training: if a.training.is_empty() {
+            b.training
+        } else {
+            a.training
+        },
         path_log_weights: match a.path_log_weights.is_empty() {
             true => b.path_log_weights,
             false => a.path_log_weights,

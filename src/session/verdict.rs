@@ -143,12 +143,18 @@ mod tests {
     #[test]
     fn each_rule_speaks_and_no_other() {
         assert!(found(&[output("a", Some(1.01), 900.0, 1.0)], 4000, true).is_empty());
-        let apart = [output("a", Some(1.01), 20.0, 1.0), output("b", Some(1.3), 9.0, 1.0)];
+        let apart = [
+            output("a", Some(1.01), 20.0, 1.0),
+            output("b", Some(1.3), 9.0, 1.0),
+        ];
         let all = found(&apart, 4000, true);
         assert!(matches!(&all[..], [Finding::Distrust(w)] if w.contains("`b` (R-hat 1.300)")));
         assert!(found(&apart, 4000, false).is_empty());
         let few = [output("a", None, 60.0, 1.0)];
-        assert!(matches!(found(&few, 4000, true)[..], [Finding::Distrust(_)]));
+        assert!(matches!(
+            found(&few, 4000, true)[..],
+            [Finding::Distrust(_)]
+        ));
         assert!(matches!(found(&few, 80, true)[..], [Finding::Warn(_)]));
         // 60 of 4000 · 0.1 draws in which it exists are as many as could be hoped for.
         assert!(found(&[output("a", None, 60.0, 0.1)], 4000, true).is_empty());
@@ -163,6 +169,8 @@ mod tests {
             ..Run::default()
         };
         let all = verdict(&beyond);
-        assert!(matches!(&all[..], [Finding::Warn(_), Finding::Distrust(w)] if w.ends_with("unroll=16`")));
+        assert!(
+            matches!(&all[..], [Finding::Warn(_), Finding::Distrust(w)] if w.ends_with("unroll=16`"))
+        );
     }
 }

@@ -76,7 +76,11 @@ fn entry(output: Output) -> (String, Entry) {
     let entry = Entry {
         values: Values::Real(output.values),
         shape: output.shape,
-        missing: if missing.contains(&true) { missing } else { Vec::new() },
+        missing: if missing.contains(&true) {
+            missing
+        } else {
+            Vec::new()
+        },
         origin: Origin::default(),
     };
     (output.name, entry)
@@ -137,16 +141,25 @@ fn kind(data_type: &Value) -> OutputKind {
 
 fn strings(list: &Value) -> Vec<String> {
     let list = list.as_array().map_or(&[][..], Vec::as_slice);
-    list.iter().filter_map(|s| s.as_str().map(str::to_string)).collect()
+    list.iter()
+        .filter_map(|s| s.as_str().map(str::to_string))
+        .collect()
 }
 
 fn sizes(list: &Value) -> Vec<usize> {
     let list = list.as_array().map_or(&[][..], Vec::as_slice);
-    list.iter().filter_map(|s| s.as_u64().map(|n| n as usize)).collect()
+    list.iter()
+        .filter_map(|s| s.as_u64().map(|n| n as usize))
+        .collect()
 }
 
 /// The elements of an array's only chunk.
-fn numbers(array: &Path, metadata: &Value, rank: usize, limit: u64) -> Result<Vec<f64>, StoreError> {
+fn numbers(
+    array: &Path,
+    metadata: &Value,
+    rank: usize,
+    limit: u64,
+) -> Result<Vec<f64>, StoreError> {
     if sizes(&metadata["shape"]).contains(&0) {
         return Ok(Vec::new());
     }
@@ -158,13 +171,20 @@ fn numbers(array: &Path, metadata: &Value, rank: usize, limit: u64) -> Result<Ve
         Some("int8" | "bool") => bytes.iter().map(|&b| f64::from(b)).collect(),
         Some("int64") => {
             let chunks = bytes.chunks_exact(8);
-            chunks.map(|b| i64::from_le_bytes(eight(b)) as f64).collect()
+            chunks
+                .map(|b| i64::from_le_bytes(eight(b)) as f64)
+                .collect()
         }
         Some("float64") => {
             let chunks = bytes.chunks_exact(8);
             chunks.map(|b| f64::from_le_bytes(eight(b))).collect()
         }
-        _ => return Err(bad(&array.display().to_string(), "an unknown type of elements")),
+        _ => {
+            return Err(bad(
+                &array.display().to_string(),
+                "an unknown type of elements",
+            ));
+        }
     })
 }
 
@@ -237,7 +257,11 @@ fn flatten(nested: &Value, values: &mut Vec<f64>) {
 /// `x_1.csv` stands for all chains beside it.
 fn read_chains(path: &Path, name: &str, text: &str, limit: u64) -> Result<Record, StoreError> {
     let mut chains = vec![read_csv(name, text)?];
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let stem = path
+        .file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
     let base = stem.strip_suffix("_1").unwrap_or(&stem).to_string();
     if stem.ends_with("_1") {
         for k in 2.. {
@@ -246,14 +270,18 @@ fn read_chains(path: &Path, name: &str, text: &str, limit: u64) -> Result<Record
                 break;
             }
             let file = next.display().to_string();
-            chains.push(read_csv(&file, &as_text(&file, read_bytes(&next, limit)?)?)?);
+            chains.push(read_csv(
+                &file,
+                &as_text(&file, read_bytes(&next, limit)?)?,
+            )?);
         }
     }
     let names = chains[0].0.clone();
     let length = chains.iter().map(|(_, rows)| rows.len()).min().unwrap_or(0);
     let column = |c: usize| -> Vec<f64> {
         let rows = chains.iter().flat_map(|(_, rows)| &rows[..length]);
-        rows.map(|r| r.get(c).copied().unwrap_or(f64::NAN)).collect()
+        rows.map(|r| r.get(c).copied().unwrap_or(f64::NAN))
+            .collect()
     };
     let kept = names.iter().enumerate().filter(|(_, n)| !n.ends_with("__"));
     let outputs = kept.map(|(c, n)| Output {
@@ -279,7 +307,9 @@ fn read_chains(path: &Path, name: &str, text: &str, limit: u64) -> Result<Record
 type Table = (Vec<String>, Vec<Vec<f64>>);
 
 fn read_csv(file: &str, text: &str) -> Result<Table, StoreError> {
-    let mut lines = text.lines().filter(|l| !l.starts_with('#') && !l.trim().is_empty());
+    let mut lines = text
+        .lines()
+        .filter(|l| !l.starts_with('#') && !l.trim().is_empty());
     let header = lines.next().ok_or_else(|| bad(file, "it is empty"))?;
     let names: Vec<String> = header.split(',').map(|n| n.trim().to_string()).collect();
     let number = |cell: &str| cell.trim().parse().unwrap_or(f64::NAN);
@@ -297,7 +327,12 @@ fn bracketed(name: &str) -> String {
     let mut parts = name.split('.');
     let bare = parts.next().unwrap_or(name).to_string();
     let index: Option<Vec<String>> = parts
-        .map(|i| i.parse::<usize>().ok()?.checked_sub(1).map(|i| i.to_string()))
+        .map(|i| {
+            i.parse::<usize>()
+                .ok()?
+                .checked_sub(1)
+                .map(|i| i.to_string())
+        })
         .collect();
     match index {
         Some(index) if !index.is_empty() => format!("{bare}[{}]", index.join(",")),

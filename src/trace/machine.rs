@@ -380,10 +380,7 @@ impl<'a> Machine<'a> {
             mask: self.mask,
             span,
             message: None,
-            observed: self
-                .observing
-                .clone()
-                .filter(|_| kind == TermKind::Observe),
+            observed: self.observing.clone().filter(|_| kind == TermKind::Observe),
         });
     }
 

@@ -16,10 +16,21 @@ pub fn rank_histogram(counts: &[usize], n: usize, most: usize) -> Picture {
     let top = counts.iter().map(|c| *c as f64).fold(even + half, f64::max) * 1.05;
     let width = (most + 1) as f64 / bins.max(1) as f64;
     let right = (most + 1) as f64;
-    let mut plot = Plot::new("rank histogram", (0.0, right), (0.0, top)).x_label("rank of the truth");
-    plot.band("band", &[(0.0, (even - half).max(0.0), even + half), (right, (even - half).max(0.0), even + half)]);
+    let mut plot =
+        Plot::new("rank histogram", (0.0, right), (0.0, top)).x_label("rank of the truth");
+    plot.band(
+        "band",
+        &[
+            (0.0, (even - half).max(0.0), even + half),
+            (right, (even - half).max(0.0), even + half),
+        ],
+    );
     for (b, &c) in counts.iter().enumerate() {
-        plot.bar("bar", (b as f64 * width, (b + 1) as f64 * width), (0.0, c as f64));
+        plot.bar(
+            "bar",
+            (b as f64 * width, (b + 1) as f64 * width),
+            (0.0, c as f64),
+        );
     }
     plot.line("ink dash", [(0.0, even), (right, even)]);
     plot.finish()
@@ -39,11 +50,20 @@ pub fn ecdf_difference(ranks: &[usize], most: usize) -> Picture {
     band.push((1.0, 0.0, 0.0));
     let mut line = vec![(0.0, 0.0)];
     let counts = counts_below(ranks, most);
-    line.extend(counts.iter().enumerate().map(|(j, &c)| (straight(j), c as f64 / n - straight(j))));
+    line.extend(
+        counts
+            .iter()
+            .enumerate()
+            .map(|(j, &c)| (straight(j), c as f64 / n - straight(j))),
+    );
     line.push((1.0, 0.0));
     let reach = band.iter().map(|b| b.2.max(-b.1));
-    let reach = reach.chain(line.iter().map(|p| p.1.abs())).fold(0.01, f64::max) * 1.1;
-    let mut plot = Plot::new("ECDF difference", (0.0, 1.0), (-reach, reach)).x_label("rank, as a share");
+    let reach = reach
+        .chain(line.iter().map(|p| p.1.abs()))
+        .fold(0.01, f64::max)
+        * 1.1;
+    let mut plot =
+        Plot::new("ECDF difference", (0.0, 1.0), (-reach, reach)).x_label("rank, as a share");
     plot.band("band", &band);
     plot.line("ink dash", [(0.0, 0.0), (1.0, 0.0)]);
     plot.line("l1", line);
@@ -53,7 +73,9 @@ pub fn ecdf_difference(ranks: &[usize], most: usize) -> Picture {
 /// The range of what is finite.
 fn range<'a>(x: impl IntoIterator<Item = &'a f64>) -> (f64, f64) {
     let finite = x.into_iter().filter(|x| x.is_finite());
-    finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), &x| (l.min(x), h.max(x)))
+    finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), &x| {
+        (l.min(x), h.max(x))
+    })
 }
 
 /// The range that holds all but the outermost 0.2 % on each side, where these would hide the rest.
@@ -78,7 +100,11 @@ pub fn marginal(name: &str, x: &[f64], whole: bool, q: Option<(f64, f64, f64)>) 
     let single = whole && high - low <= 60.0;
     let (start, bins, width) = match single {
         true => (low - 0.5, (high - low) as usize + 1, 1.0),
-        false => (low, BINS, ((high - low) / BINS as f64).max(f64::MIN_POSITIVE)),
+        false => (
+            low,
+            BINS,
+            ((high - low) / BINS as f64).max(f64::MIN_POSITIVE),
+        ),
     };
     let mut counts = vec![0.0; bins];
     for v in x.iter().filter(|v| **v >= low && **v <= high) {
@@ -103,11 +129,16 @@ pub fn marginal(name: &str, x: &[f64], whole: bool, q: Option<(f64, f64, f64)>) 
 pub fn traces(name: &str, chains: &[Vec<f64>]) -> Picture {
     let length = chains.iter().map(Vec::len).max().unwrap_or(0);
     let all = range(chains.iter().flatten());
-    let mut plot = Plot::new(name, (0.0, length as f64), all).airy().x_label("draw");
+    let mut plot = Plot::new(name, (0.0, length as f64), all)
+        .airy()
+        .x_label("draw");
     let step = length.div_ceil(MOST_POINTS).max(1);
     for (c, chain) in chains.iter().enumerate() {
         let points = chain.iter().enumerate().step_by(step);
-        plot.line(&format!("l{} trace", c % 4), points.map(|(i, &x)| (i as f64, x)));
+        plot.line(
+            &format!("l{} trace", c % 4),
+            points.map(|(i, &x)| (i as f64, x)),
+        );
     }
     plot.finish()
 }
@@ -122,14 +153,19 @@ pub fn ranks_by_chain(name: &str, chains: &[Vec<f64>]) -> Picture {
     all.sort_by(|a, b| a.0.total_cmp(&b.0));
     let mut counts = vec![[0.0; STEPS]; chains.len()];
     let n = all.len().max(1);
-    all.iter().enumerate().for_each(|(rank, &(_, c))| counts[c][rank * STEPS / n] += 1.0);
+    all.iter()
+        .enumerate()
+        .for_each(|(rank, &(_, c))| counts[c][rank * STEPS / n] += 1.0);
     let even = n as f64 / (STEPS * chains.len().max(1)) as f64;
     let top = counts.iter().flatten().copied().fold(even, f64::max) * 1.1;
     let mut plot = Plot::new(name, (0.0, n as f64), (0.0, top)).x_label("rank among all draws");
     plot.line("ink dash", [(0.0, even), (n as f64, even)]);
     let edge = |b: usize| (b * n) as f64 / STEPS as f64;
     for (c, chain) in counts.iter().enumerate() {
-        let steps = chain.iter().enumerate().flat_map(|(b, &k)| [(edge(b), k), (edge(b + 1), k)]);
+        let steps = chain
+            .iter()
+            .enumerate()
+            .flat_map(|(b, &k)| [(edge(b), k), (edge(b + 1), k)]);
         plot.line(&format!("l{}", c % 4), steps);
     }
     plot.finish()
@@ -148,15 +184,28 @@ pub fn pair(a: (&str, &[f64]), b: (&str, &[f64])) -> Picture {
 
 /// Lines over steps, each with its name: (name, points).
 pub fn curves(title: &str, x_label: &str, lines: &[(&str, Vec<(f64, f64)>)]) -> Picture {
-    let xs: Vec<f64> = lines.iter().flat_map(|(_, p)| p.iter().map(|p| p.0)).collect();
-    let ys: Vec<f64> = lines.iter().flat_map(|(_, p)| p.iter().map(|p| p.1)).collect();
-    let mut plot = Plot::new(title, range(&xs), range(&ys)).airy().x_label(x_label).sized(460.0, 240.0);
+    let xs: Vec<f64> = lines
+        .iter()
+        .flat_map(|(_, p)| p.iter().map(|p| p.0))
+        .collect();
+    let ys: Vec<f64> = lines
+        .iter()
+        .flat_map(|(_, p)| p.iter().map(|p| p.1))
+        .collect();
+    let mut plot = Plot::new(title, range(&xs), range(&ys))
+        .airy()
+        .x_label(x_label)
+        .sized(460.0, 240.0);
     let classes = ["l0", "l1", "l2", "l3"];
     for (i, (_, points)) in lines.iter().enumerate() {
         plot.line(classes[i % 4], points.iter().copied());
         plot.dots(["f0", "f1", "f2", "f3"][i % 4], 2.2, points.iter().copied());
     }
-    let legend: Vec<(usize, &str)> = lines.iter().enumerate().map(|(i, (n, _))| (i, *n)).collect();
+    let legend: Vec<(usize, &str)> = lines
+        .iter()
+        .enumerate()
+        .map(|(i, (n, _))| (i, *n))
+        .collect();
     if legend.len() > 1 {
         plot.legend(&legend);
     }
@@ -176,7 +225,9 @@ pub fn weights(log_weights: &[f64]) -> Picture {
     }));
     let step = points.len().div_ceil(MOST_POINTS).max(1);
     let last = points.last().copied();
-    let mut plot = Plot::new("share of the weight", (0.0, 1.0), (0.0, 1.02)).x_label("share of the paths, heaviest first").sized(460.0, 240.0);
+    let mut plot = Plot::new("share of the weight", (0.0, 1.0), (0.0, 1.02))
+        .x_label("share of the paths, heaviest first")
+        .sized(460.0, 240.0);
     plot.line("ink dash", [(0.0, 0.0), (1.0, 1.0)]);
     plot.line("l0", points.into_iter().step_by(step).chain(last));
     plot.finish()
@@ -185,10 +236,16 @@ pub fn weights(log_weights: &[f64]) -> Picture {
 /// Estimates with their ranges, one below the other: (name, 5 %, 25 %, middle, 75 %, 95 %).
 pub fn intervals(title: &str, rows: &[(String, [f64; 5])]) -> Picture {
     let ends: Vec<f64> = rows.iter().flat_map(|(_, q)| [q[0], q[4]]).collect();
-    let longest = rows.iter().map(|(n, _)| n.chars().count()).max().unwrap_or(0);
+    let longest = rows
+        .iter()
+        .map(|(n, _)| n.chars().count())
+        .max()
+        .unwrap_or(0);
     let height = 60.0 + 16.0 * rows.len() as f64;
     let title = format!("{title}{}", if longest > 0 { "" } else { " (none)" });
-    let mut plot = Plot::new(&title, range(&ends), (0.0, rows.len() as f64)).bare_y().sized(460.0, height);
+    let mut plot = Plot::new(&title, range(&ends), (0.0, rows.len() as f64))
+        .bare_y()
+        .sized(460.0, height);
     for (i, (name, q)) in rows.iter().enumerate() {
         let y = rows.len() as f64 - i as f64 - 0.5;
         plot.line("l0", [(q[0], y), (q[4], y)]);
@@ -210,7 +267,11 @@ pub fn predictive(name: &str, observed: &[f64], replicates: &[Vec<f64>]) -> Pict
 
 fn by_observation(name: &str, observed: &[f64], replicates: &[Vec<f64>]) -> Picture {
     let quantile = |i: usize, p: f64| {
-        let mut x: Vec<f64> = replicates.iter().map(|r| r[i]).filter(|x| x.is_finite()).collect();
+        let mut x: Vec<f64> = replicates
+            .iter()
+            .map(|r| r[i])
+            .filter(|x| x.is_finite())
+            .collect();
         x.sort_by(f64::total_cmp);
         let at = (p * x.len().saturating_sub(1) as f64).round() as usize;
         x.get(at).copied().unwrap_or(f64::NAN)
@@ -218,7 +279,11 @@ fn by_observation(name: &str, observed: &[f64], replicates: &[Vec<f64>]) -> Pict
     let bounds: Vec<(f64, f64, f64)> = (0..observed.len())
         .map(|i| (quantile(i, 0.05), quantile(i, 0.5), quantile(i, 0.95)))
         .collect();
-    let ends: Vec<f64> = bounds.iter().flat_map(|b| [b.0, b.2]).chain(observed.iter().copied()).collect();
+    let ends: Vec<f64> = bounds
+        .iter()
+        .flat_map(|b| [b.0, b.2])
+        .chain(observed.iter().copied())
+        .collect();
     let mut plot = Plot::new(name, (-0.7, observed.len() as f64 - 0.3), range(&ends))
         .airy()
         .x_label("observation")
@@ -227,21 +292,33 @@ fn by_observation(name: &str, observed: &[f64], replicates: &[Vec<f64>]) -> Pict
         plot.line("l0", [(i as f64, b.0), (i as f64, b.2)]);
         plot.dots("f0", 1.6, [(i as f64, b.1)]);
     }
-    plot.dots("mark", 3.0, observed.iter().enumerate().map(|(i, &y)| (i as f64, y)));
+    plot.dots(
+        "mark",
+        3.0,
+        observed.iter().enumerate().map(|(i, &y)| (i as f64, y)),
+    );
     plot.legend(&[(1, "observed"), (0, "predicted, 5 to 95 %")]);
     plot.finish()
 }
 
 fn by_distribution(name: &str, observed: &[f64], replicates: &[Vec<f64>]) -> Picture {
-    let shown = replicates.iter().step_by(replicates.len().div_ceil(40).max(1));
+    let shown = replicates
+        .iter()
+        .step_by(replicates.len().div_ceil(40).max(1));
     let all = range(observed.iter().chain(shown.clone().flatten()));
-    let mut plot = Plot::new(name, all, (0.0, 1.0)).x_label("value").sized(460.0, 240.0);
+    let mut plot = Plot::new(name, all, (0.0, 1.0))
+        .x_label("value")
+        .sized(460.0, 240.0);
     let function = |x: &[f64]| -> Vec<(f64, f64)> {
         let mut x: Vec<f64> = x.iter().copied().filter(|x| x.is_finite()).collect();
         x.sort_by(f64::total_cmp);
         let n = x.len().max(1) as f64;
         let step = x.len().div_ceil(200).max(1);
-        x.iter().enumerate().step_by(step).map(|(i, &x)| (x, (i + 1) as f64 / n)).collect()
+        x.iter()
+            .enumerate()
+            .step_by(step)
+            .map(|(i, &x)| (x, (i + 1) as f64 / n))
+            .collect()
     };
     shown.for_each(|r| plot.line("l0 thin", function(r)));
     plot.line("l1", function(observed));
@@ -266,7 +343,11 @@ mod tests {
             traces("x", &[odd.to_vec()]),
             ranks_by_chain("x", &[vec![1.0, 2.0], vec![2.0, 3.0]]),
             pair(("a", &odd), ("b", &odd)),
-            curves("t", "step", &[("ELBO", vec![(0.0, f64::NEG_INFINITY), (1.0, -2.0)])]),
+            curves(
+                "t",
+                "step",
+                &[("ELBO", vec![(0.0, f64::NEG_INFINITY), (1.0, -2.0)])],
+            ),
             weights(&[0.0, f64::NEG_INFINITY]),
             weights(&[]),
             intervals("all", &[]),

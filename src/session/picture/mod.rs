@@ -51,10 +51,17 @@ impl Picture {
     pub fn side_by_side(title: &str, parts: Vec<Picture>) -> Picture {
         const HEAD: f64 = 22.0;
         let height = parts.iter().map(|p| p.height).fold(0.0, f64::max) + HEAD;
-        let mut body = format!("<text class=\"title\" x=\"8\" y=\"16\">{}</text>", escaped(title));
+        let mut body = format!(
+            "<text class=\"title\" x=\"8\" y=\"16\">{}</text>",
+            escaped(title)
+        );
         let mut left = 0.0;
         for part in &parts {
-            let _ = write!(body, "<g transform=\"translate({left:.0} {HEAD:.0})\">{}</g>", part.body);
+            let _ = write!(
+                body,
+                "<g transform=\"translate({left:.0} {HEAD:.0})\">{}</g>",
+                part.body
+            );
             left += part.width;
         }
         Picture {

@@ -97,7 +97,11 @@ impl Plot {
         let lower = points.iter().rev().map(|&(x, low, _)| (x, low));
         let corner = |(x, y): (f64, f64)| format!("{:.1},{:.1}", self.px(x), self.py(y));
         let corners: Vec<String> = upper.chain(lower).map(corner).collect();
-        let _ = write!(self.body, "<polygon class=\"{class}\" points=\"{}\"/>", corners.join(" "));
+        let _ = write!(
+            self.body,
+            "<polygon class=\"{class}\" points=\"{}\"/>",
+            corners.join(" ")
+        );
     }
 
     /// A rectangle.
@@ -116,7 +120,10 @@ impl Plot {
         for (x, y) in points {
             if x.is_finite() && y.is_finite() {
                 let (x, y) = (self.px(x), self.py(y));
-                let _ = write!(self.body, "<circle class=\"{class}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{radius}\"/>");
+                let _ = write!(
+                    self.body,
+                    "<circle class=\"{class}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{radius}\"/>"
+                );
             }
         }
     }
@@ -133,7 +140,10 @@ impl Plot {
             false => (self.width - 4.0, "end"),
         };
         let words = escaped(words);
-        let _ = write!(self.body, "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{words}</text>");
+        let _ = write!(
+            self.body,
+            "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{words}</text>"
+        );
     }
 
     /// Words beside the title, each in a line's colour: (number of the colour, words).
@@ -154,7 +164,10 @@ impl Plot {
     pub fn finish(self) -> Picture {
         let (left, right) = (self.left(), self.width - ROOM[1]);
         let (top, bottom) = (ROOM[2], self.height - ROOM[3]);
-        let mut out = format!("<text class=\"title\" x=\"8\" y=\"15\">{}</text>", escaped(&self.title));
+        let mut out = format!(
+            "<text class=\"title\" x=\"8\" y=\"15\">{}</text>",
+            escaped(&self.title)
+        );
         for (at, words) in ticks(self.x, 5).into_iter().filter(|_| self.show.0) {
             let x = self.px(at);
             let _ = write!(
@@ -226,9 +239,8 @@ mod tests {
 
     #[test]
     fn ticks_are_round() {
-        let words = |range| -> Vec<String> {
-            ticks(range, 5).into_iter().map(|(_, w)| w).collect()
-        };
+        let words =
+            |range| -> Vec<String> { ticks(range, 5).into_iter().map(|(_, w)| w).collect() };
         assert_eq!(words((-0.3, 1.1)), ["0", "0.5", "1"]);
         assert_eq!(words((0.0, 100.0)), ["0", "20", "40", "60", "80", "100"]);
         assert_eq!(words((1e6, 1e6 + 4.0)).len(), 5);

@@ -85,16 +85,23 @@ fn variables(record: &Record, most: usize) -> (Vec<Variable>, usize) {
     let (chains, length) = record.chains_and_length();
     let outputs = &record.draws.outputs;
     let total = outputs.iter().map(|o| o.shape.len()).sum();
-    let elements = outputs.iter().flat_map(|o| (0..o.shape.len()).map(move |e| (o, e)));
+    let elements = outputs
+        .iter()
+        .flat_map(|o| (0..o.shape.len()).map(move |e| (o, e)));
     let one = |(o, e): (&crate::draws::Output, usize)| {
         let width = o.shape.len();
         let chain = |c: usize| -> Vec<f64> {
-            (c * length..(c + 1) * length).map(|d| o.values[d * width + e]).collect()
+            (c * length..(c + 1) * length)
+                .map(|d| o.values[d * width + e])
+                .collect()
         };
         let chains: Vec<Vec<f64>> = (0..chains).map(chain).collect();
         Variable {
             name: o.element_name(e),
-            whole: chains.iter().flatten().all(|x| x.fract() == 0.0 || x.is_nan()),
+            whole: chains
+                .iter()
+                .flatten()
+                .all(|x| x.fract() == 0.0 || x.is_nan()),
             chains,
         }
     };

@@ -45,7 +45,12 @@ pub fn page(record: &Record, sections: &[Section]) -> String {
         .collect();
     let bodies: String = sections
         .iter()
-        .map(|s| format!("<section id=\"{}\">\n<h2>{}</h2>\n{}\n</section>\n", s.id, s.title, s.html))
+        .map(|s| {
+            format!(
+                "<section id=\"{}\">\n<h2>{}</h2>\n{}\n</section>\n",
+                s.id, s.title, s.html
+            )
+        })
         .collect();
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -78,15 +83,37 @@ fn subtitle(record: &Record) -> String {
 fn footer(sections: &[Section]) -> String {
     let has = |id: &str| sections.iter().any(|s| s.id == id);
     let all = [
-        ("marginals", "no draws (a `--json` document has figures only; `--out x.zarr` keeps the draws)"),
-        ("verdict", "no verdict (draws as CSV or JSON do not carry it; Zarr does)"),
-        ("training", "no training curve (only engines that train have one)"),
-        ("predictive", "no predictive checks (they need Zarr, and data that the program observes)"),
-        ("graph", "no noise graph (it needs Zarr, and fewer than 150 nodes)"),
+        (
+            "marginals",
+            "no draws (a `--json` document has figures only; `--out x.zarr` keeps the draws)",
+        ),
+        (
+            "verdict",
+            "no verdict (draws as CSV or JSON do not carry it; Zarr does)",
+        ),
+        (
+            "training",
+            "no training curve (only engines that train have one)",
+        ),
+        (
+            "predictive",
+            "no predictive checks (they need Zarr, and data that the program observes)",
+        ),
+        (
+            "graph",
+            "no noise graph (it needs Zarr, and fewer than 150 nodes)",
+        ),
     ];
-    let missing: Vec<&str> = all.iter().filter(|(id, _)| !has(id)).map(|(_, why)| *why).collect();
+    let missing: Vec<&str> = all
+        .iter()
+        .filter(|(id, _)| !has(id))
+        .map(|(_, why)| *why)
+        .collect();
     match missing.is_empty() {
         true => "Made by odp report.".to_string(),
-        false => format!("Made by odp report. Not on this page: {}.", escaped(&missing.join("; "))),
+        false => format!(
+            "Made by odp report. Not on this page: {}.",
+            escaped(&missing.join("; "))
+        ),
     }
 }

@@ -17,7 +17,9 @@ const STATISTICS: [Statistic; 4] = [
     ("mean", mean),
     ("sd", sd),
     ("least", |x| x.iter().copied().fold(f64::INFINITY, f64::min)),
-    ("largest", |x| x.iter().copied().fold(f64::NEG_INFINITY, f64::max)),
+    ("largest", |x| {
+        x.iter().copied().fold(f64::NEG_INFINITY, f64::max)
+    }),
 ];
 
 /// Each observed variable against new draws of it; under the prior where the record is of that.
@@ -31,12 +33,18 @@ pub fn checks(record: &Record) -> Option<Section> {
         return None;
     }
     let words = "<p class=\"soft\">For each draw of the parameters a new data set was drawn. A share near 0 or 1 says that the model hardly produces what was observed.</p>\n";
-    Section::new("predictive", "Predictive checks", words.to_string() + &parts.concat())
+    Section::new(
+        "predictive",
+        "Predictive checks",
+        words.to_string() + &parts.concat(),
+    )
 }
 
 fn check(record: &Record, name: &str, observed: &[f64]) -> Option<String> {
     let replicates = replicates(&record.predictive, name, observed.len())?;
-    let known: Vec<usize> = (0..observed.len()).filter(|&i| observed[i].is_finite()).collect();
+    let known: Vec<usize> = (0..observed.len())
+        .filter(|&i| observed[i].is_finite())
+        .collect();
     let pick = |x: &[f64]| -> Vec<f64> { known.iter().map(|&i| x[i]).collect() };
     let (observed, replicates): (Vec<f64>, Vec<Vec<f64>>) =
         (pick(observed), replicates.iter().map(|r| pick(r)).collect());
@@ -47,7 +55,13 @@ fn check(record: &Record, name: &str, observed: &[f64]) -> Option<String> {
     let rows: String = STATISTICS
         .iter()
         .filter(|_| observed.len() > 1)
-        .map(|(words, f)| row(words, f(&observed), replicates.iter().map(|r| f(r)).collect()))
+        .map(|(words, f)| {
+            row(
+                words,
+                f(&observed),
+                replicates.iter().map(|r| f(r)).collect(),
+            )
+        })
         .collect();
     let table = match rows.is_empty() {
         true => String::new(),
@@ -56,19 +70,30 @@ fn check(record: &Record, name: &str, observed: &[f64]) -> Option<String> {
             escaped(name)
         ),
     };
-    Some(format!("<div class=\"wide\"><figure>{picture}</figure><div>{table}</div></div>\n"))
+    Some(format!(
+        "<div class=\"wide\"><figure>{picture}</figure><div>{table}</div></div>\n"
+    ))
 }
 
 fn row(words: &str, observed: f64, mut replicated: Vec<f64>) -> String {
     replicated.retain(|x| x.is_finite());
     replicated.sort_by(f64::total_cmp);
     let n = replicated.len().max(1) as f64;
-    let at = |p: f64| replicated.get((p * (n - 1.0)).round() as usize).copied().unwrap_or(f64::NAN);
+    let at = |p: f64| {
+        replicated
+            .get((p * (n - 1.0)).round() as usize)
+            .copied()
+            .unwrap_or(f64::NAN)
+    };
     let above = replicated.iter().filter(|x| **x > observed).count() as f64;
     // Half of the ties, so that discrete statistics are not extreme by being equal.
     let equal = replicated.iter().filter(|x| **x == observed).count() as f64;
     let share = (above + 0.5 * equal) / n;
-    let class = if !(0.01..=0.99).contains(&share) { " class=\"warn\"" } else { "" };
+    let class = if !(0.01..=0.99).contains(&share) {
+        " class=\"warn\""
+    } else {
+        ""
+    };
     format!(
         "<tr><td>{words}</td><td>{}</td><td>{}</td><td>{}</td><td{class}>{share:.2}</td></tr>",
         significant(observed, 4),
@@ -79,7 +104,9 @@ fn row(words: &str, observed: f64, mut replicated: Vec<f64>) -> String {
 
 /// `[replicate][observation]`, from an output over the whole variable or from its elements.
 fn replicates(predictive: &[Output], name: &str, len: usize) -> Option<Vec<Vec<f64>>> {
-    let whole = predictive.iter().find(|o| o.name == name && o.shape.len() == len);
+    let whole = predictive
+        .iter()
+        .find(|o| o.name == name && o.shape.len() == len);
     if let Some(o) = whole {
         let rows = o.values.chunks_exact(len.max(1));
         let step = rows.len().div_ceil(MOST_REPLICATES).max(1);

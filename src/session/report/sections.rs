@@ -30,9 +30,11 @@ fn number(v: &Value, key: &str) -> Option<f64> {
 pub fn verdict(record: &Record) -> Option<Section> {
     let answer = answer(record)?;
     let reliable = answer["reliable"] == true;
-    let warnings: Vec<String> = answer["warnings"]
-        .as_array()
-        .map_or(Vec::new(), |list| list.iter().filter_map(|w| w.as_str().map(escaped)).collect());
+    let warnings: Vec<String> = answer["warnings"].as_array().map_or(Vec::new(), |list| {
+        list.iter()
+            .filter_map(|w| w.as_str().map(escaped))
+            .collect()
+    });
     let headline = match (reliable, record.interrupted, warnings.is_empty()) {
         (true, false, true) => "Reliable: every check of this run passed.",
         (true, false, false) => "Reliable, with warnings.",
@@ -52,7 +54,8 @@ pub fn verdict(record: &Record) -> Option<Section> {
     }
     let signs = signs(answer);
     let steps = advice(answer["engine"].as_str().unwrap_or_default(), &signs);
-    if !steps.is_empty() && !(reliable && warnings.is_empty()) {
+    let calm = reliable && warnings.is_empty();
+    if !calm && !steps.is_empty() {
         let steps: Vec<String> = steps.iter().map(|s| coded(s)).collect();
         html += "<p>What to do about it:</p>";
         html += &list(&steps);
@@ -94,11 +97,21 @@ fn evidence(answer: &Value) -> String {
     let mut lines = Vec::new();
     if let Some(estimate) = number(z, "estimate") {
         let se = number(z, "se").map_or(String::new(), |se| format!(" ± {}", significant(se, 2)));
-        let bound = |key: &str, other: &str| number(z, key).map_or(other.to_string(), |x| format!("{x:.3}"));
-        let constant = if z["up_to_constant"] == true { ", up to a constant" } else { "" };
+        let bound = |key: &str, other: &str| {
+            number(z, key).map_or(other.to_string(), |x| format!("{x:.3}"))
+        };
+        let constant = if z["up_to_constant"] == true {
+            ", up to a constant"
+        } else {
+            ""
+        };
         lines.push(format!("log Z {estimate:.3}{se}{constant}"));
         if number(z, "elbo").is_some() || number(z, "eubo").is_some() {
-            lines.push(format!("ELBO {} ≤ log Z ≤ EUBO {}", bound("elbo", "−∞"), bound("eubo", "∞")));
+            lines.push(format!(
+                "ELBO {} ≤ log Z ≤ EUBO {}",
+                bound("elbo", "−∞"),
+                bound("eubo", "∞")
+            ));
         }
     }
     let named = [
@@ -110,14 +123,17 @@ fn evidence(answer: &Value) -> String {
         ("divergences", "divergent transitions", 0),
         ("acceptance", "acceptance", 2),
     ];
-    let figures = named.iter().filter_map(|(key, words, digits)| {
-        number(d, key).map(|x| format!("{words} {x:.digits$}"))
-    });
+    let figures = named
+        .iter()
+        .filter_map(|(key, words, digits)| number(d, key).map(|x| format!("{words} {x:.digits$}")));
     let figures: Vec<String> = figures.collect();
     if !figures.is_empty() {
         lines.push(figures.join(" · "));
     }
-    lines.iter().map(|l| format!("<p>{}</p>\n", escaped(l))).collect()
+    lines
+        .iter()
+        .map(|l| format!("<p>{}</p>\n", escaped(l)))
+        .collect()
 }
 
 /// The table of figures: the run's own where it is kept, else made from the draws.
@@ -129,14 +145,18 @@ pub fn table(record: &Record) -> Option<Section> {
     if rows.is_empty() {
         return None;
     }
-    let columns = ["", "mean", "sd", "mcse", "5 %", "50 %", "95 %", "ESS bulk", "ESS tail", "R-hat"];
+    let columns = [
+        "", "mean", "sd", "mcse", "5 %", "50 %", "95 %", "ESS bulk", "ESS tail", "R-hat",
+    ];
     let head: String = columns.iter().map(|c| format!("<th>{c}</th>")).collect();
     let body: String = rows.iter().take(MOST_ROWS).cloned().collect();
     let more = match rows.len().saturating_sub(MOST_ROWS) {
         0 => String::new(),
         n => format!("<p class=\"soft\">and {n} more</p>"),
     };
-    let html = format!("<div class=\"scroll\"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{more}");
+    let html = format!(
+        "<div class=\"scroll\"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{more}"
+    );
     Section::new("summary", "Summary", html)
 }
 
@@ -145,7 +165,11 @@ fn row(name: &str, f: &Value) -> String {
     let shown = |key: &str| number(f, key).map_or("–".to_string(), |x| digits_like(x, sd));
     let whole = |key: &str| number(f, key).map_or("–".to_string(), |x| format!("{x:.0}"));
     let rhat = number(f, "rhat");
-    let class = if rhat.is_some_and(|r| r > 1.05) { " class=\"warn\"" } else { "" };
+    let class = if rhat.is_some_and(|r| r > 1.05) {
+        " class=\"warn\""
+    } else {
+        ""
+    };
     let cells = [
         shown("mean"),
         shown("sd"),
@@ -158,7 +182,10 @@ fn row(name: &str, f: &Value) -> String {
     ];
     let cells: String = cells.iter().map(|c| format!("<td>{c}</td>")).collect();
     let rhat = rhat.map_or("–".to_string(), |r| format!("{r:.3}"));
-    format!("<tr><td>{}</td>{cells}<td{class}>{rhat}</td></tr>", escaped(name))
+    format!(
+        "<tr><td>{}</td>{cells}<td{class}>{rhat}</td></tr>",
+        escaped(name)
+    )
 }
 
 fn rows_of_draws(record: &Record) -> Vec<String> {
@@ -191,7 +218,11 @@ pub fn marginals(record: &Record) -> Option<Section> {
     }
     let one = |v: &Variable| {
         let all = v.all();
-        let q = (quantile(&all, 0.05), quantile(&all, 0.5), quantile(&all, 0.95));
+        let q = (
+            quantile(&all, 0.05),
+            quantile(&all, 0.5),
+            quantile(&all, 0.95),
+        );
         figure(&picture::marginal(&v.name, &all, v.whole, Some(q)))
     };
     let figures: String = shown.iter().map(one).collect();
@@ -200,7 +231,11 @@ pub fn marginals(record: &Record) -> Option<Section> {
         n => format!("<p class=\"soft\">and {n} more, not drawn</p>"),
     };
     let words = "<p class=\"soft\">The line below each histogram runs from the 5 % to the 95 % quantile; the dot is the median.</p>\n";
-    Section::new("marginals", "Marginals", format!("{words}<div class=\"grid\">{figures}</div>{more}"))
+    Section::new(
+        "marginals",
+        "Marginals",
+        format!("{words}<div class=\"grid\">{figures}</div>{more}"),
+    )
 }
 
 fn ranges(record: &Record) -> Option<Section> {
@@ -217,7 +252,11 @@ fn ranges(record: &Record) -> Option<Section> {
         return None;
     }
     let picture = picture::intervals("5, 25, 50, 75 and 95 %", &rows);
-    Section::new("marginals", "Ranges", format!("<div class=\"wide\">{}</div>", figure(&picture)))
+    Section::new(
+        "marginals",
+        "Ranges",
+        format!("<div class=\"wide\">{}</div>", figure(&picture)),
+    )
 }
 
 /// The elements that mix worst, or the first ones, against each other.
@@ -244,7 +283,11 @@ pub fn pairs(record: &Record) -> Option<Section> {
         }
     }
     let words = "<p class=\"soft\">Of all elements, those with the fewest effective draws.</p>\n";
-    Section::new("pairs", "Pairs", format!("{words}<div class=\"grid\">{figures}</div>"))
+    Section::new(
+        "pairs",
+        "Pairs",
+        format!("{words}<div class=\"grid\">{figures}</div>"),
+    )
 }
 
 fn worth(v: &Variable) -> f64 {
@@ -269,9 +312,15 @@ pub fn chains(record: &Record) -> Option<Section> {
     let figures: String = shown.iter().map(one).collect();
     let words = match several {
         true => "Chains that agree lie over each other, and their ranks are level.",
-        false => "Draws in the order in which they were made; these do not come from several chains.",
+        false => {
+            "Draws in the order in which they were made; these do not come from several chains."
+        }
     };
-    Section::new("chains", "Traces and ranks", format!("<p class=\"soft\">{words}</p>\n<div class=\"grid\">{figures}</div>"))
+    Section::new(
+        "chains",
+        "Traces and ranks",
+        format!("<p class=\"soft\">{words}</p>\n<div class=\"grid\">{figures}</div>"),
+    )
 }
 
 /// ELBO and EUBO while the sampler was trained.
@@ -280,22 +329,42 @@ pub fn training(record: &Record) -> Option<Section> {
     let is_training = |v: &&Value| v["stage"] == "training";
     let curve = |key: &str| -> Vec<(f64, f64)> {
         let steps = all.iter().filter(is_training);
-        steps.filter_map(|v| Some((number(v, "step")?, number(v, key)?))).collect()
+        steps
+            .filter_map(|v| Some((number(v, "step")?, number(v, key)?)))
+            .collect()
     };
     let mut html = String::new();
     let (elbo, eubo) = (curve("elbo"), curve("eubo"));
     if elbo.len() + eubo.len() > 0 {
-        let bounds = picture::curves("bounds on log Z", "iteration", &[("ELBO", elbo), ("EUBO", eubo)]);
-        let ess = picture::curves("effective sample size, as a share", "iteration", &[("ESS", curve("ess"))]);
-        html += &format!("<div class=\"wide\">{}{}</div>\n", figure(&bounds), figure(&ess));
+        let bounds = picture::curves(
+            "bounds on log Z",
+            "iteration",
+            &[("ELBO", elbo), ("EUBO", eubo)],
+        );
+        let ess = picture::curves(
+            "effective sample size, as a share",
+            "iteration",
+            &[("ESS", curve("ess"))],
+        );
+        html += &format!(
+            "<div class=\"wide\">{}{}</div>\n",
+            figure(&bounds),
+            figure(&ess)
+        );
     }
     let candidates: String = all
         .iter()
         .filter(|v| !is_training(v))
         .map(|v| {
-            let shown = |key: &str| number(v, key).map_or("−∞".to_string(), |x| format!("{x:.2}"));
+            let shown =
+                |key: &str| number(v, key).map_or("−∞".to_string(), |x| format!("{x:.2}"));
             let name = escaped(v["stage"].as_str().unwrap_or_default());
-            format!("<tr><td>{name}</td><td>{}</td><td>{}</td><td>{}</td></tr>", shown("elbo"), shown("eubo"), shown("ess"))
+            format!(
+                "<tr><td>{name}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
+                shown("elbo"),
+                shown("eubo"),
+                shown("ess")
+            )
         })
         .collect();
     if !candidates.is_empty() {
@@ -309,12 +378,18 @@ pub fn training(record: &Record) -> Option<Section> {
 /// How evenly the paths' weights are spread.
 pub fn path_weights(record: &Record) -> Option<Section> {
     let list = attribute(record, "path_log_weights")?.as_array()?;
-    let weights: Vec<f64> = list.iter().map(|w| w.as_f64().unwrap_or(f64::NEG_INFINITY)).collect();
+    let weights: Vec<f64> = list
+        .iter()
+        .map(|w| w.as_f64().unwrap_or(f64::NEG_INFINITY))
+        .collect();
     let words = format!(
         "<p class=\"soft\">{} paths; the further the line bends from the diagonal, the fewer of them carry the answer.</p>",
         weights.len()
     );
-    let html = format!("{words}<div class=\"wide\">{}</div>", figure(&picture::weights(&weights)));
+    let html = format!(
+        "{words}<div class=\"wide\">{}</div>",
+        figure(&picture::weights(&weights))
+    );
     Section::new("weights", "Path weights", html)
 }
 
@@ -344,10 +419,19 @@ pub fn criteria(record: &Record) -> Option<Section> {
     worst.sort_by(|a, b| b.0.total_cmp(&a.0));
     let mut html = format!(
         "<p>PSIS-LOO: elpd {:.2} ± {:.2}, {:.2} effective parameters, {} observations. WAIC: elpd {:.2} ± {:.2}.</p>",
-        loo.elpd, loo.se, loo.p, columns.len(), waic.elpd, waic.se
+        loo.elpd,
+        loo.se,
+        loo.p,
+        columns.len(),
+        waic.elpd,
+        waic.se
     );
     if !worst.is_empty() {
-        let names: Vec<String> = worst.iter().take(10).map(|(k, n)| format!("<code>{}</code> ({k:.2})", escaped(n))).collect();
+        let names: Vec<String> = worst
+            .iter()
+            .take(10)
+            .map(|(k, n)| format!("<code>{}</code> ({k:.2})", escaped(n)))
+            .collect();
         html += &format!(
             "<p>Not to be trusted for {} observations, whose Pareto k̂ is above {limit:.2}: {}. Leave these out and run again to be sure.</p>",
             worst.len(),
@@ -364,7 +448,11 @@ pub fn graph(record: &Record) -> Option<Section> {
     if !svg.starts_with("<svg") || svg.contains("<script") {
         return None;
     }
-    Section::new("graph", "Noise graph", format!("<div class=\"graph\">{svg}</div>"))
+    Section::new(
+        "graph",
+        "Noise graph",
+        format!("<div class=\"graph\">{svg}</div>"),
+    )
 }
 
 /// What ran.
@@ -383,10 +471,26 @@ pub fn facts(record: &Record) -> Option<Section> {
     add("engine", text(&answer["engine"]));
     add("asked for", text(&answer["requested"]));
     add("seed", text(&answer["seed"]));
-    add("noise dimensions", format!("{}, {} of them reach a weight", noise["dim"], noise["active"]));
+    add(
+        "noise dimensions",
+        format!(
+            "{}, {} of them reach a weight",
+            noise["dim"], noise["active"]
+        ),
+    );
     add("independent parts", text(&noise["components"]));
     add("smooth", text(&noise["smooth"]));
-    add("evaluations of log r", text(&answer["evaluations"]["log_r"]));
-    add("evaluations of its gradient", text(&answer["evaluations"]["gradient"]));
-    Section::new("run", "Run", format!("<div class=\"scroll\"><table><tbody>{rows}</tbody></table></div>"))
+    add(
+        "evaluations of log r",
+        text(&answer["evaluations"]["log_r"]),
+    );
+    add(
+        "evaluations of its gradient",
+        text(&answer["evaluations"]["gradient"]),
+    );
+    Section::new(
+        "run",
+        "Run",
+        format!("<div class=\"scroll\"><table><tbody>{rows}</tbody></table></div>"),
+    )
 }

@@ -57,25 +57,42 @@ fn well_formed(html: &str) {
 fn the_page_has_every_section_and_needs_nothing_else() {
     let html = report(&record("smc"));
     well_formed(&html);
-    for id in ["verdict", "summary", "marginals", "pairs", "chains", "predictive", "loo", "graph", "run"] {
+    for id in [
+        "verdict",
+        "summary",
+        "marginals",
+        "pairs",
+        "chains",
+        "predictive",
+        "loo",
+        "graph",
+        "run",
+    ] {
         assert!(html.contains(&format!("<section id=\"{id}\">")), "{id}");
         assert!(html.contains(&format!("<a href=\"#{id}\">")), "{id}");
     }
     assert!(html.contains("a&lt;b") && !html.contains("a<b"));
     // Nothing is fetched and nothing runs; the one address is the name of SVG's vocabulary.
     let bare = html.replace("http://www.w3.org/2000/svg", "");
-    for outside in ["http:", "https:", "//cdn", "<script", "@import", "<img", "<iframe", "src="] {
+    for outside in [
+        "http:", "https:", "//cdn", "<script", "@import", "<img", "<iframe", "src=",
+    ] {
         assert!(!bare.contains(outside), "{outside}");
     }
     assert!(bare.matches("url(").count() == bare.matches("url(#").count());
-    assert!(!html.contains("NaN"), "a figure that does not exist is a dash");
+    assert!(
+        !html.contains("NaN"),
+        "a figure that does not exist is a dash"
+    );
 }
 
 #[test]
 fn training_and_weights_are_shown_where_there_are_some() {
     let html = report(&record("diffusion"));
     well_formed(&html);
-    assert!(html.contains("<section id=\"training\">") && html.contains("<section id=\"weights\">"));
+    assert!(
+        html.contains("<section id=\"training\">") && html.contains("<section id=\"weights\">")
+    );
     let none = report(&record("smc"));
     assert!(!none.contains("<section id=\"training\">") && none.contains("no training curve"));
 }
@@ -83,7 +100,11 @@ fn training_and_weights_are_shown_where_there_are_some() {
 #[test]
 fn a_run_that_is_not_trusted_says_what_to_do() {
     let mut record = record("smc");
-    let answer = record.attributes.iter_mut().find(|(n, _)| n == "answer").unwrap();
+    let answer = record
+        .attributes
+        .iter_mut()
+        .find(|(n, _)| n == "answer")
+        .unwrap();
     answer.1["reliable"] = false.into();
     answer.1["warnings"] = serde_json::json!(["the chains disagree about `mu` <1>"]);
     answer.1["diagnostics"]["rhat_max"] = 1.4.into();

@@ -110,10 +110,15 @@ impl Column {
 fn columns(program: &Program, inputs: &Inputs, outputs: &[Output]) -> Result<Vec<Column>, Failure> {
     let model = &program.model;
     if let Some(o) = outputs.iter().find(|o| o.name.starts_with("observe@")) {
-        let line = o.name["observe@".len()..].split('[').next().unwrap_or_default();
+        let line = o.name["observe@".len()..]
+            .split('[')
+            .next()
+            .unwrap_or_default();
         return Err(unobserved(
             model,
-            format!("line {line} observes a value that is no data of its own: there is nothing to put a simulated value into"),
+            format!(
+                "line {line} observes a value that is no data of its own: there is nothing to put a simulated value into"
+            ),
         ));
     }
     let mut by_name: HashMap<&str, Vec<&Output>> = HashMap::new();
@@ -128,7 +133,10 @@ fn columns(program: &Program, inputs: &Inputs, outputs: &[Output]) -> Result<Vec
         };
         let given = inputs.data.get(&d.key);
         if given.is_some_and(|e| e.missing.contains(&true)) {
-            let what = format!("`{}` has missing elements: calibration needs complete data", d.name);
+            let what = format!(
+                "`{}` has missing elements: calibration needs complete data",
+                d.name
+            );
             return Err(unobserved(model, what));
         }
         columns.push(column(d, outputs, given));
@@ -168,7 +176,9 @@ fn column(d: &crate::ir::DataDecl, outputs: &[&Output], given: Option<&Entry>) -
 
 /// The indices in `y[1,2]`.
 fn indices(name: &str) -> Vec<usize> {
-    let inside = name.split_once('[').map_or("", |(_, i)| i.trim_end_matches(']'));
+    let inside = name
+        .split_once('[')
+        .map_or("", |(_, i)| i.trim_end_matches(']'));
     inside.split(',').filter_map(|i| i.parse().ok()).collect()
 }
 
@@ -185,7 +195,9 @@ fn spanned(outputs: &[&Output]) -> Shape {
     let mut dims: Vec<usize> = Vec::new();
     for index in outputs.iter().map(|o| indices(&o.name)) {
         dims.resize(dims.len().max(index.len()), 0);
-        dims.iter_mut().zip(index).for_each(|(n, i)| *n = (*n).max(i + 1));
+        dims.iter_mut()
+            .zip(index)
+            .for_each(|(n, i)| *n = (*n).max(i + 1));
     }
     Shape(dims)
 }

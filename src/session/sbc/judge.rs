@@ -117,7 +117,10 @@ fn names(ranked: &[&Simulation]) -> Vec<String> {
 fn natural(name: &str) -> (String, Vec<usize>) {
     let (bare, index) = name.split_once('[').unwrap_or((name, ""));
     let index = index.trim_end_matches(']').split(',');
-    (bare.to_string(), index.filter_map(|i| i.parse().ok()).collect())
+    (
+        bare.to_string(),
+        index.filter_map(|i| i.parse().ok()).collect(),
+    )
 }
 
 fn quantity(name: &str, ranks: Vec<usize>, most: usize, level: f64) -> QuantityFacts {
@@ -140,7 +143,10 @@ fn quantity(name: &str, ranks: Vec<usize>, most: usize, level: f64) -> QuantityF
 /// What ranks that are not uniform look like, by how far their mean and spread are off.
 fn shape(ranks: &[usize], most: usize) -> &'static str {
     let n = ranks.len() as f64;
-    let u: Vec<f64> = ranks.iter().map(|&r| (r as f64 + 0.5) / (most + 1) as f64 - 0.5).collect();
+    let u: Vec<f64> = ranks
+        .iter()
+        .map(|&r| (r as f64 + 0.5) / (most + 1) as f64 - 0.5)
+        .collect();
     // Of a uniform on (−½, ½): variance 1/12; variance of the square 1/180.
     let shift = u.iter().sum::<f64>() / (n / 12.0).sqrt();
     let spread = u.iter().map(|x| x * x - 1.0 / 12.0).sum::<f64>() / (n / 180.0).sqrt();
@@ -180,7 +186,10 @@ impl Calibration {
         let mut text = String::new();
         let n = self.completed;
         if self.unreliable > 0 {
-            text += &format!("{} of {n} runs were called unreliable by the engine itself; their ranks count\n", self.unreliable);
+            text += &format!(
+                "{} of {n} runs were called unreliable by the engine itself; their ranks count\n",
+                self.unreliable
+            );
         }
         if self.few_draws > 0 {
             text += &format!(
@@ -189,10 +198,17 @@ impl Calibration {
             );
         }
         if let Some(why) = &self.first_failure {
-            text += &format!("{} runs ended with an error, the first: {why}\n", self.failed);
+            text += &format!(
+                "{} runs ended with an error, the first: {why}\n",
+                self.failed
+            );
         }
         if self.interrupted {
-            text += &format!("interrupted after {} of {} simulations; the same `--out` goes on\n", n + self.failed, self.sims);
+            text += &format!(
+                "interrupted after {} of {} simulations; the same `--out` goes on\n",
+                n + self.failed,
+                self.sims
+            );
         }
         text
     }
@@ -211,7 +227,9 @@ impl Calibration {
                 "Pass: no quantity has a p-value below {level:.1e} (a right engine fails {} of the time).",
                 self.alpha
             ),
-            (false, true) if self.completed == 0 => "Fails: no simulation was inferred.".to_string(),
+            (false, true) if self.completed == 0 => {
+                "Fails: no simulation was inferred.".to_string()
+            }
             (false, true) => format!("Fails: {} of the runs ended with an error.", self.failed),
             (false, false) => format!(
                 "Fails at {} (p below {level:.1e}; a right engine fails {} of the time).",
@@ -226,7 +244,13 @@ impl Calibration {
     pub fn pictures(&self) -> Vec<(String, String)> {
         let mut taken: Vec<String> = Vec::new();
         let one = |q: &QuantityFacts| {
-            let safe = |c: char| if c.is_alphanumeric() || c == '-' { c } else { '_' };
+            let safe = |c: char| {
+                if c.is_alphanumeric() || c == '-' {
+                    c
+                } else {
+                    '_'
+                }
+            };
             let mut file: String = q.name.chars().map(safe).collect();
             while taken.contains(&file) {
                 file.push('_');
@@ -263,7 +287,10 @@ mod tests {
         let of = |f: &dyn Fn(usize) -> usize| shape(&(0..200).map(f).collect::<Vec<_>>(), 99);
         assert_eq!(of(&|i| 50 + i % 50), "draws lie too low");
         assert_eq!(of(&|i| i % 50), "draws lie too high");
-        assert_eq!(of(&|i| if i % 2 == 0 { i % 10 } else { 90 + i % 10 }), "draws are too narrow");
+        assert_eq!(
+            of(&|i| if i % 2 == 0 { i % 10 } else { 90 + i % 10 }),
+            "draws are too narrow"
+        );
         assert_eq!(of(&|i| 40 + i % 20), "draws are too wide");
     }
 

@@ -150,7 +150,12 @@ impl Program {
             reliable: answer.reliable,
             ess: answer.diagnostics.ess_bulk_min,
             failed: None,
-            ranks: rank::ranks(&bound.quantities(kept), &bound.quantities(&truth), &picked, seed),
+            ranks: rank::ranks(
+                &bound.quantities(kept),
+                &bound.quantities(&truth),
+                &picked,
+                seed,
+            ),
         })
     }
 
@@ -202,7 +207,13 @@ impl Bound {
             }
             for e in 0..output.shape.len() {
                 let rows = output.values.chunks_exact(output.shape.len());
-                let value = |row: &[f64]| if row[e].is_nan() { f64::NEG_INFINITY } else { row[e] };
+                let value = |row: &[f64]| {
+                    if row[e].is_nan() {
+                        f64::NEG_INFINITY
+                    } else {
+                        row[e]
+                    }
+                };
                 all.push((output.element_name(e), rows.map(value).collect()));
             }
         }

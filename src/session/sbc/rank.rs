@@ -12,7 +12,9 @@ use crate::draws::normalized;
 /// apart; with weights, drawn by these.
 pub(super) fn picked(kept: &NoiseDraws, ranks: usize, seed: Seed) -> Vec<usize> {
     let Some(weights) = kept.log_weights.as_deref().and_then(normalized) else {
-        return (0..ranks).map(|i| (2 * i + 1) * kept.n / (2 * ranks)).collect();
+        return (0..ranks)
+            .map(|i| (2 * i + 1) * kept.n / (2 * ranks))
+            .collect();
     };
     let mut total = 0.0;
     let sums: Vec<f64> = weights
@@ -57,7 +59,10 @@ mod tests {
 
     #[test]
     fn ties_are_broken_by_chance() {
-        let draws = vec![("k".to_string(), vec![1.0; 10]), ("x".to_string(), vec![0.0; 10])];
+        let draws = vec![
+            ("k".to_string(), vec![1.0; 10]),
+            ("x".to_string(), vec![0.0; 10]),
+        ];
         let truth = vec![("k".to_string(), vec![1.0]), ("x".to_string(), vec![2.0])];
         let picked: Vec<usize> = (0..10).collect();
         let of = |s: u64| ranks(&draws, &truth, &picked, Seed(s));

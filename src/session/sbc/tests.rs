@@ -40,7 +40,11 @@ fn calibrated(text: &str, data: &str, request: &SbcRequest) -> Result<Calibratio
 #[test]
 fn a_right_engine_passes() {
     let c = calibrated(NORMAL, DATA, &request("smc", 60)).unwrap();
-    assert!(c.pass && c.completed == 60 && c.failed == 0, "{}", c.words());
+    assert!(
+        c.pass && c.completed == 60 && c.failed == 0,
+        "{}",
+        c.words()
+    );
     let names: Vec<&str> = c.quantities.iter().map(|q| q.name.as_str()).collect();
     assert_eq!(names, ["mu", "s", "log r", "mu * s"]);
     assert!(c.words().contains("\nPass: "), "{}", c.words());
@@ -51,7 +55,12 @@ fn a_right_engine_passes() {
 fn an_engine_that_ignores_the_data_fails_where_the_data_shows() {
     // The prior's draws are as wide as the prior: the truths' ranks are uniform, the likelihood's are not.
     let c = calibrated(NORMAL, DATA, &request("prior", 60)).unwrap();
-    let failing: Vec<&str> = c.quantities.iter().filter(|q| !q.pass).map(|q| q.name.as_str()).collect();
+    let failing: Vec<&str> = c
+        .quantities
+        .iter()
+        .filter(|q| !q.pass)
+        .map(|q| q.name.as_str())
+        .collect();
     assert_eq!(failing, ["log r"], "{}", c.words());
     assert!(c.verdict().starts_with("Fails at log r"), "{}", c.verdict());
 }
@@ -70,14 +79,18 @@ fn what_is_done_is_not_done_again_and_the_result_is_the_same() {
     let request = request("importance", 12);
     let told = Mutex::new(Vec::new());
     let tell = |s: &Simulation| told.lock().unwrap().push(s.clone());
-    let run = |done: Vec<Simulation>| program.calibrate(&inputs(DATA), &limits, &request, done, &tell);
+    let run =
+        |done: Vec<Simulation>| program.calibrate(&inputs(DATA), &limits, &request, done, &tell);
     let whole = run(Vec::new()).unwrap();
     let mut half = std::mem::take(&mut *told.lock().unwrap());
     half.sort_by_key(|s| std::cmp::Reverse(s.sim));
     half.truncate(5);
     assert_eq!(run(half).unwrap(), whole);
     assert_eq!(told.lock().unwrap().len(), 7);
-    let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    let one = rayon::ThreadPoolBuilder::new()
+        .num_threads(1)
+        .build()
+        .unwrap();
     assert_eq!(one.install(|| run(Vec::new())).unwrap(), whole);
 }
 
@@ -97,5 +110,8 @@ fn what_cannot_be_simulated_is_said_at_its_place() {
     let literal = "sample mu ~ Normal(0, 1)\nobserve 2.0 ~ Normal(mu, 1)\n";
     assert_eq!(said(literal, "{}"), ("odp::session::nothing_simulated", 1));
     let missing = "data y: real?[n]\nsample mu ~ Normal(0, 1)\nobserve y ~ Normal(mu, 1)\n";
-    assert_eq!(said(missing, "{\"y\": [1, null]}"), ("odp::session::nothing_simulated", 1));
+    assert_eq!(
+        said(missing, "{\"y\": [1, null]}"),
+        ("odp::session::nothing_simulated", 1)
+    );
 }
