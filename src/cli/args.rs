@@ -29,6 +29,18 @@ Examples:
   odp repl model.odp --data data.json
   echo ':infer smc' | odp repl model.odp --data data.json --seed 1";
 
+const SBC_EXAMPLES: &str = "\
+The data that the program observes is simulated; the given data says how much of it there is.
+
+Examples:
+  odp sbc model.odp --data data.json --infer nuts
+  odp sbc model.odp --data data.json --infer smc --sims 500 --out calibration/     goes on where it was interrupted";
+
+const REPORT_EXAMPLES: &str = "\
+Examples:
+  odp run model.odp --data d.json --out run.zarr && odp report run.zarr
+  odp run model.odp --data d.json --json > run.json && odp report run.json --out page.html";
+
 /// Probabilistic programs: write what you believe, show the data, get the posterior.
 #[derive(Debug, Parser)]
 #[command(name = "odp", version, after_help = EXAMPLES, arg_required_else_help = true)]
@@ -58,10 +70,12 @@ pub enum Command {
     Train(Later),
     /// A posterior from a trained sampler (not in this version yet)
     Query(Later),
-    /// Simulation-based calibration (not in this version yet)
-    Sbc(Later),
-    /// One HTML page with plots of a run's output (not in this version yet)
-    Report(Later),
+    /// Simulation-based calibration: does an engine draw from the posterior that a program has?
+    #[command(after_help = SBC_EXAMPLES)]
+    Sbc(SbcArgs),
+    /// One self-contained HTML page with plots of a run's output
+    #[command(after_help = REPORT_EXAMPLES)]
+    Report(ReportArgs),
     /// Write a program statement by statement and look at what it does
     #[command(after_help = REPL_EXAMPLES)]
     Repl(ReplArgs),
@@ -150,12 +164,70 @@ pub struct RunArgs {
     pub infer: String,
     #[command(flatten)]
     pub draw: DrawArgs,
+    /// How well the model predicts what it has not seen: PSIS-LOO and WAIC
+    #[arg(long)]
+    pub loo: bool,
     /// Go on from a checkpoint
     #[arg(long, value_name = "CHECKPOINT", hide = true)]
     pub resume: Option<PathBuf>,
     /// Write a checkpoint every minute
     #[arg(long, value_name = "PATH", hide = true)]
     pub checkpoint: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct SbcArgs {
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// The engine; `odp engines` lists them
+    #[arg(long, value_name = "ENGINE", default_value = "auto")]
+    pub infer: String,
+    /// Simulations
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = at_least_one)]
+    pub sims: usize,
+    /// Draws that each truth is ranked among
+    #[arg(long, value_name = "L", default_value_t = 99, value_parser = at_least_one)]
+    pub ranks: usize,
+    /// Draws of each run, from which those are taken
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = at_least_one)]
+    pub draws: usize,
+    /// Chains of each run, for engines that have them
+    #[arg(long, value_name = "K", default_value_t = 4, value_parser = at_least_one)]
+    pub chains: usize,
+    /// Probability that a right engine fails, over all quantities and tests
+    #[arg(long, value_name = "P", default_value_t = 1e-4, value_parser = probability)]
+    pub alpha: f64,
+    /// Same seed, same ranks; without it a fresh one is drawn and printed
+    #[arg(long, value_name = "S")]
+    pub seed: Option<u64>,
+    /// Write ranks, summary and pictures into this folder; simulations that are there already are not run again
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Threads to use [default: all cores]; ranks do not depend on it
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub threads: Option<usize>,
+    /// Where networks run
+    #[arg(long, value_name = "NAME")]
+    pub device: Option<String>,
+    /// No progress on stderr
+    #[arg(long)]
+    pub quiet: bool,
+    /// An option of the engine; `odp engines NAME` lists them
+    #[arg(short = 'O', value_name = "name=value", value_parser = pair)]
+    pub options: Vec<(String, String)>,
+}
+
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// What a run left: a Zarr folder, its `--json` document, or draws as CSV or JSON
+    #[arg(value_name = "PATH")]
+    pub path: PathBuf,
+    /// Where the page goes [default: beside it, with the ending html]
+    #[arg(long, value_name = "PATH")]
+    pub out: Option<PathBuf>,
+    /// Print where the page is as JSON; errors are one document too, on stderr
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -251,7 +323,8 @@ impl Command {
             Command::Engines(a) | Command::Distributions(a) => a.json,
             Command::Fmt(_) | Command::Repl(_) => false,
             Command::Train(l) | Command::Query(l) => l.wants_json(),
-            Command::Sbc(l) | Command::Report(l) => l.wants_json(),
+            Command::Sbc(a) => a.model.json,
+            Command::Report(a) => a.json,
         }
     }
 }
@@ -277,6 +350,11 @@ fn at_least_one(text: &str) -> Result<usize, String> {
         Ok(n) => Ok(n),
         Err(_) => Err("it should be a whole number".to_string()),
     }
+}
+
+fn probability(text: &str) -> Result<f64, String> {
+    let p = text.parse::<f64>().ok().filter(|p| *p > 0.0 && *p < 1.0);
+    p.ok_or_else(|| "it should be a number between 0 and 1".to_string())
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

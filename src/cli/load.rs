@@ -1,6 +1,6 @@
 //! From what was typed to a program with its data.
 
-use odp::{Bound, Failure, Inputs, Limits, Program, Session};
+use odp::{Answer, Bound, Failure, Inputs, Limits, Program, Session};
 
 use super::args::{GivenArgs, ModelArgs};
 use crate::terminal::load;
@@ -30,27 +30,45 @@ pub fn inputs(args: &GivenArgs, limits: &Limits) -> Result<Inputs, Failure> {
     load::inputs(&args.data, &args.set, limits)
 }
 
-/// The program with its data. Files that cannot be used are told first: nothing can be done without them.
+/// The program with its data.
 pub fn bound(args: &ModelArgs, unroll: Option<usize>) -> Result<Bound, Failure> {
-    bound_by(args, unroll, Program::bind)
+    loaded(args, unroll, false).map(|l| l.bound)
 }
 
-/// The program whose observations are to be simulated.
-pub fn simulated(args: &ModelArgs, unroll: Option<usize>) -> Result<Bound, Failure> {
-    bound_by(args, unroll, Program::simulate)
+/// A program, what it was given, and both together.
+pub struct Loaded {
+    program: Program,
+    inputs: Inputs,
+    limits: Limits,
+    pub bound: Bound,
 }
 
-fn bound_by(
-    args: &ModelArgs,
-    unroll: Option<usize>,
-    bind: fn(&Program, &Inputs, &Limits) -> Result<Bound, Failure>,
-) -> Result<Bound, Failure> {
+impl Loaded {
+    /// Adds to an answer what only the program knows, where its noise was kept.
+    pub fn examine(&self, answer: &mut Answer) {
+        self.program
+            .examine(&self.inputs, &self.limits, &self.bound, answer);
+    }
+}
+
+/// The program with its data, or one that simulates its observations. Files that cannot be used are told first: nothing
+/// can be done without them.
+pub fn loaded(args: &ModelArgs, unroll: Option<usize>, simulates: bool) -> Result<Loaded, Failure> {
     let limits = Limits {
         unroll,
         ..limits(&args.given)
     };
     let inputs = inputs(&args.given, &limits)?;
     let program = program(args, &limits)?;
-    let bound = bind(&program, &inputs, &limits);
-    bound.map_err(|failure| load::with_warnings(failure, program.warnings()))
+    let bound = match simulates {
+        true => program.simulate(&inputs, &limits),
+        false => program.bind(&inputs, &limits),
+    };
+    let bound = bound.map_err(|failure| load::with_warnings(failure, program.warnings()))?;
+    Ok(Loaded {
+        program,
+        inputs,
+        limits,
+        bound,
+    })
 }

@@ -3,7 +3,7 @@
 //! ```text
 //! args      what was typed
 //! load      files and flags -> Inputs, Program, Bound
-//! run check fmt list   one file a family of commands
+//! run check sbc report fmt list   one file a family of commands
 //! ```
 
 mod args;
@@ -11,7 +11,9 @@ mod check;
 mod fmt;
 mod list;
 mod load;
+mod report;
 mod run;
+mod sbc;
 
 use std::process::ExitCode;
 
@@ -50,8 +52,8 @@ fn dispatch(command: &Command, console: &Console, prompt: Prompt) -> Result<u8, 
         Command::Fmt(args) => fmt::fmt(args, console),
         Command::Train(_) => later("train"),
         Command::Query(_) => later("query"),
-        Command::Sbc(_) => later("sbc"),
-        Command::Report(_) => later("report"),
+        Command::Sbc(args) => sbc::sbc(args, console),
+        Command::Report(args) => report::report(args, console),
         Command::Repl(args) => prompt(&start(args), console),
     }
 }

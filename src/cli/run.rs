@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use odp::{Answer, Bound, ExitKind, Failure, Format, InferRequest, Report, default_threads};
+use odp::{Answer, ExitKind, Failure, Format, InferRequest, Report, default_threads};
 
 use super::args::{DrawArgs, ModelArgs, PriorArgs, RunArgs};
 use super::load;
@@ -21,21 +21,34 @@ pub fn run(args: &RunArgs, console: &Console) -> Result<u8, Failure> {
         let report = report.help("`--time-budget SECONDS` ends a run with what there is");
         return Err(Failure::plain(ExitKind::Input, report));
     }
-    draw(&args.model, load::bound, &args.draw, &args.infer, console)
+    let job = Job {
+        engine: &args.infer,
+        simulates: false,
+        loo: args.loo,
+    };
+    draw(&args.model, &job, &args.draw, console)
 }
 
 /// Draws from the prior, observations simulated and not conditioned on.
 pub fn prior(args: &PriorArgs, console: &Console) -> Result<u8, Failure> {
-    draw(&args.model, load::simulated, &args.draw, "prior", console)
+    let job = Job {
+        engine: "prior",
+        simulates: true,
+        loo: false,
+    };
+    draw(&args.model, &job, &args.draw, console)
 }
 
-fn draw(
-    model: &ModelArgs,
-    bind: fn(&ModelArgs, Option<usize>) -> Result<Bound, Failure>,
-    args: &DrawArgs,
-    engine: &str,
-    console: &Console,
-) -> Result<u8, Failure> {
+/// What is drawn.
+struct Job<'a> {
+    engine: &'a str,
+    /// Whether observations are drawn too.
+    simulates: bool,
+    /// Whether the information criteria are asked for.
+    loo: bool,
+}
+
+fn draw(model: &ModelArgs, job: &Job, args: &DrawArgs, console: &Console) -> Result<u8, Failure> {
     let of_path = || args.out.as_deref().map(Format::of_path);
     let format = args.format.map(Format::from).or_else(of_path);
     // Said before the run: nobody should wait for it.
@@ -44,11 +57,12 @@ fn draw(
     process::use_threads(threads);
     let stop = stop_flag(*console);
     let (unroll, options) = unroll_option(&args.options)?;
-    let bound = bind(model, unroll)?;
+    let loaded = load::loaded(model, unroll, job.simulates)?;
+    let bound = &loaded.bound;
     bound.printed().iter().for_each(|line| console.note(line));
     let shown = progress::shown_on(*console, args.quiet);
     let request = InferRequest {
-        engine: engine.to_string(),
+        engine: job.engine.to_string(),
         draws: args.draws,
         chains: args.chains,
         seed: args.seed.unwrap_or_else(fresh_seed),
@@ -58,12 +72,16 @@ fn draw(
         device: args.device.clone(),
         stop: stop.clone(),
         progress: shown.progress.clone(),
-        keep_noise: false,
+        keep_noise: job.loo || format == Some(Format::Zarr),
     };
     let answer = bound.infer(&request);
     shown.finish();
     match answer.map_err(|failure| with_warnings(failure, bound.warnings())) {
-        Ok(answer) => finish(answer, &bound, args, format, console),
+        Ok(mut answer) => {
+            loaded.examine(&mut answer);
+            answer.loo = answer.loo.filter(|_| job.loo);
+            finish(answer, &loaded, args, format, console)
+        }
         Err(failure) if stop.load(Ordering::SeqCst) => {
             console.failure(&failure);
             Ok(INTERRUPTED)
@@ -73,10 +91,12 @@ fn draw(
 }
 
 /// `-O name=value`, in the order given.
-type Options = Vec<(String, String)>;
+pub(super) type Options = Vec<(String, String)>;
 
 /// `-O unroll=N` belongs to the compiler; the other options are the engine's.
-fn unroll_option(options: &[(String, String)]) -> Result<(Option<usize>, Options), Failure> {
+pub(super) fn unroll_option(
+    options: &[(String, String)],
+) -> Result<(Option<usize>, Options), Failure> {
     let (own, rest): (Vec<_>, Vec<_>) = options
         .iter()
         .cloned()
@@ -100,16 +120,17 @@ fn unroll_option(options: &[(String, String)]) -> Result<(Option<usize>, Options
 /// Writes and prints an answer.
 fn finish(
     mut answer: Answer,
-    bound: &Bound,
+    loaded: &load::Loaded,
     args: &DrawArgs,
     format: Option<Format>,
     console: &Console,
 ) -> Result<u8, Failure> {
     if let (Some(path), Some(format)) = (&args.out, format) {
+        answer.describe_record();
         format.write(path, &answer.record)?;
         answer.draws.path = Some(path.display().to_string());
     }
-    console.warnings(&answer.reports, bound.sources());
+    console.warnings(&answer.reports, loaded.bound.sources());
     console.result(&match console.json {
         true => answer.json() + "\n",
         false => text::of_answer(&answer, console.result_colour()),

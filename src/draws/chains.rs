@@ -39,24 +39,30 @@ pub fn ess_tail(x: &[f64], n_chains: usize) -> Option<f64> {
     if !usable(x, n_chains) {
         return None;
     }
-    let ordered = sorted(x);
-    let of_quantile = |p: f64| {
-        let q = quantile_of_sorted(&ordered, p);
-        let below: Vec<f64> = x.iter().map(|&v| f64::from(u8::from(v <= q))).collect();
-        ess(&split(&below, n_chains), 2 * n_chains)
-    };
-    Some(of_quantile(0.05).min(of_quantile(0.95)))
+    let of_quantile = |p: f64| ess_quantile(x, n_chains, p);
+    Some(of_quantile(0.05)?.min(of_quantile(0.95)?))
+}
+
+/// Effective sample size for the quantile at `p`. `None` as in [`ess_bulk`].
+pub fn ess_quantile(x: &[f64], n_chains: usize, p: f64) -> Option<f64> {
+    if !usable(x, n_chains) {
+        return None;
+    }
+    let q = quantile_of_sorted(&sorted(x), p);
+    let below: Vec<f64> = x.iter().map(|&v| f64::from(u8::from(v <= q))).collect();
+    Some(ess(&split(&below, n_chains), 2 * n_chains))
+}
+
+/// Effective sample size for the standard deviation. `None` as in [`ess_bulk`].
+pub fn ess_sd(x: &[f64], n_chains: usize) -> Option<f64> {
+    let mean = mean_sd(x, None).0;
+    let squares: Vec<f64> = x.iter().map(|v| (v - mean) * (v - mean)).collect();
+    ess_mean(&squares, n_chains)
 }
 
 /// Effective sample size for the mean. `None` as in [`ess_bulk`].
 pub fn ess_mean(x: &[f64], n_chains: usize) -> Option<f64> {
     usable(x, n_chains).then(|| ess(&split(x, n_chains), 2 * n_chains))
-}
-
-#[allow(dead_code, reason = "tests use it")]
-/// Monte Carlo standard error of the mean. `None` as in [`ess_bulk`].
-pub fn mcse_mean(x: &[f64], n_chains: usize) -> Option<f64> {
-    ess_mean(x, n_chains).map(|e| mean_sd(x, None).1 / e.sqrt())
 }
 
 fn usable(x: &[f64], n_chains: usize) -> bool {
@@ -178,7 +184,8 @@ fn positive_sum(rho: &[f64], n: usize) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::draws::golden::{close, series};
+    use crate::draws::golden::{awkward, close, series};
+    use crate::draws::mcse::{mcse_mean, mcse_quantile, mcse_sd};
 
     #[test]
     fn figures_are_those_of_arviz() {
@@ -192,6 +199,33 @@ mod tests {
             match s.rhat {
                 Some(r) => close(&s.name, rhat(&s.x, chains).unwrap(), r, 1e-10),
                 None => assert_eq!(rhat(&s.x, chains), None),
+            }
+        }
+    }
+
+    #[test]
+    fn figures_of_awkward_series_are_those_of_arviz() {
+        for s in awkward() {
+            let (x, chains) = (&s.x[..], s.n_chains);
+            let check = |what: &str, ours: Option<f64>, theirs: Option<f64>| {
+                let name = format!("{}, {what}", s.name);
+                match theirs {
+                    Some(truth) => close(&name, ours.expect(&name), truth, 1e-7),
+                    None => assert_eq!(ours, None, "{name}"),
+                }
+            };
+            check("rhat", rhat(x, chains), s.rhat);
+            check("ess_bulk", ess_bulk(x, chains), s.ess_bulk);
+            check("ess_tail", ess_tail(x, chains), s.ess_tail);
+            check("ess_mean", ess_mean(x, chains), s.ess_mean);
+            check("ess_sd", ess_sd(x, chains), s.ess_sd);
+            check("mcse_mean", mcse_mean(x, chains), s.mcse_mean);
+            check("mcse_sd", mcse_sd(x, chains), s.mcse_sd);
+            for (i, &p) in s.probs.iter().enumerate() {
+                let ess = ess_quantile(x, chains, p);
+                check(&format!("ess_quantile {p}"), ess, s.ess_quantile[i]);
+                let error = mcse_quantile(x, chains, p);
+                check(&format!("mcse_quantile {p}"), error, s.mcse_quantile[i]);
             }
         }
     }

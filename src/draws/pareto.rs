@@ -13,12 +13,20 @@ const CUTOFF: f64 = -708.396_418_532_264_1;
 /// k̂ is ∞ where the tail has too few distinct members to fit, and `None` where it has none because the largest weight is
 /// shared by as many draws (then weights are bounded, and all is well).
 pub fn psis(log_weights: &[f64]) -> (Vec<f64>, Option<f64>) {
+    psis_of_dependent(log_weights, 1.0)
+}
+
+/// As [`psis`], for weights of draws that are each worth `efficiency` independent ones: the longer tail that their
+/// dependence calls for.
+pub fn psis_of_dependent(log_weights: &[f64], efficiency: f64) -> (Vec<f64>, Option<f64>) {
     let top = log_weights
         .iter()
         .copied()
         .fold(f64::NEG_INFINITY, f64::max);
     let n = log_weights.len();
-    let tail = (n as f64 / 5.0).min(3.0 * (n as f64).sqrt()).ceil() as usize;
+    let tail = (n as f64 / 5.0)
+        .min(3.0 * (n as f64 / efficiency).sqrt())
+        .ceil() as usize;
     if !top.is_finite() || n <= tail + 1 {
         return (log_weights.to_vec(), Some(f64::INFINITY));
     }

@@ -1,6 +1,9 @@
 //! One row of the results' table: what is said of one quantity.
 
 use super::chains::{ess_bulk, ess_mean, ess_tail, rank_normalised, rhat};
+use super::mcse::{
+    mcse_mean, mcse_quantile, mcse_sd, quantile_error, sd_error, squared_deviations,
+};
 use super::moments::{mean_sd, quantiles};
 use super::particles::grouped_ess;
 use super::weights::kish;
@@ -31,8 +34,12 @@ pub struct Summary {
     pub sd: f64,
     /// Monte Carlo standard error of the mean.
     pub mcse: Option<f64>,
+    /// Monte Carlo standard error of the standard deviation.
+    pub mcse_sd: Option<f64>,
     /// Quantiles at 5, 25, 50, 75 and 95 %.
     pub quantiles: [f64; 5],
+    /// Their Monte Carlo standard errors.
+    pub mcse_quantiles: [Option<f64>; 5],
     /// Effective sample size for the bulk.
     pub ess_bulk: Option<f64>,
     /// Effective sample size for the tails.
@@ -65,26 +72,81 @@ pub fn summarize(x: &[f64], dependence: Dependence) -> Option<Summary> {
         here.iter().map(|&i| w[i] / total).collect()
     });
     let (mean, sd) = mean_sd(&values, shares.as_deref());
-    let q = quantiles(&values, shares.as_deref(), &[0.05, 0.25, 0.5, 0.75, 0.95]);
+    let q = quantiles(&values, shares.as_deref(), &LEVELS);
     let worth = worth(x, &values, shares.as_deref(), mean, present, dependence);
     let sd = if values.len() == 1 && weights.is_none() {
         0.0
     } else {
         sd
     };
+    let errors = errors(
+        x,
+        &values,
+        shares.as_deref(),
+        (mean, sd),
+        &worth,
+        dependence,
+    );
     Some(Summary {
         mean,
         sd,
-        mcse: match dependence {
-            Dependence::Exact(_) => Some(0.0),
-            _ => worth.mean.filter(|e| *e > 0.0).map(|e| sd / e.sqrt()),
-        },
+        mcse: errors.mean,
+        mcse_sd: errors.sd,
         quantiles: q.try_into().expect("five quantiles"),
+        mcse_quantiles: errors.quantiles,
         ess_bulk: worth.bulk,
         ess_tail: worth.tail,
         rhat: worth.rhat,
         present,
     })
+}
+
+/// Where quantiles are taken.
+const LEVELS: [f64; 5] = [0.05, 0.25, 0.5, 0.75, 0.95];
+
+/// Monte Carlo standard errors.
+struct Errors {
+    mean: Option<f64>,
+    sd: Option<f64>,
+    quantiles: [Option<f64>; 5],
+}
+
+fn errors(
+    x: &[f64],
+    values: &[f64],
+    shares: Option<&[f64]>,
+    (mean, sd): (f64, f64),
+    worth: &Worth,
+    dependence: Dependence,
+) -> Errors {
+    match dependence {
+        Dependence::Exact(_) => {
+            return Errors {
+                mean: Some(0.0),
+                sd: Some(0.0),
+                quantiles: [Some(0.0); 5],
+            };
+        }
+        // Chains in which every draw has the value.
+        Dependence::Chains(chains) if values.len() == x.len() => {
+            return Errors {
+                mean: mcse_mean(x, chains),
+                sd: mcse_sd(x, chains),
+                quantiles: LEVELS.map(|p| mcse_quantile(x, chains, p)),
+            };
+        }
+        _ => {}
+    }
+    let squares = squared_deviations(values, mean);
+    let of_mean = worth.mean.filter(|e| *e > 0.0);
+    let of_tail = of_mean.zip(worth.tail).map(|(m, t)| m.min(t));
+    let of_tail = of_tail.filter(|e| *e > 0.0);
+    let quantile = |p: f64| of_tail.map(|e| quantile_error(values, shares, e, p));
+    Errors {
+        mean: of_mean.map(|e| sd / e.sqrt()),
+        sd: of_mean.and_then(|e| sd_error(&squares, shares, e)),
+        quantiles: LEVELS.map(quantile),
+    }
 }
 
 #[derive(Default)]

@@ -56,6 +56,21 @@ pub struct Diagnostics {
     pub acceptance: Option<f64>,
 }
 
+/// How well a sampler fitted at some point of its training, on draws that it did not learn from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fitted {
+    /// What was looked at: a candidate's name, `training`.
+    pub stage: String,
+    /// Iterations of training before.
+    pub step: usize,
+    /// Mean log-weight of its own draws, in nats; −∞ where some are impossible.
+    pub elbo: f64,
+    /// Mean log-weight of held-out particles.
+    pub eubo: f64,
+    /// ESS of the weights, as a share.
+    pub ess: f64,
+}
+
 /// Target evaluations that were spent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Evaluations {
@@ -100,6 +115,10 @@ pub struct Outcome {
     pub equal_weight_ess: Option<f64>,
     /// Whether the draws are all there is, with exact weights: figures from them have no Monte Carlo error.
     pub exact: bool,
+    /// For samplers that are trained: how they came to fit.
+    pub training: Vec<Fitted>,
+    /// Log weights of the paths or proposals that the draws were resampled from; empty where there were none.
+    pub path_log_weights: Vec<f64>,
     /// For `auto`: what answered, and why.
     pub chosen: Option<(&'static str, String)>,
 }

@@ -7,6 +7,7 @@ mod fill;
 mod gradient;
 mod margin;
 mod overflow;
+mod pointwise;
 mod pushforward;
 mod smooth;
 mod split;
@@ -16,6 +17,7 @@ mod target;
 
 pub use component::Component;
 pub use overflow::Overflow;
+pub use pointwise::{Pointwise, Scores};
 pub use pushforward::Pushforward;
 pub use split::split;
 pub use stretch::Stretch;

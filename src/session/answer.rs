@@ -5,11 +5,12 @@
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use super::NoiseDraws;
 use super::figures::{Figures, summarise};
+use super::verdict::{Finding, Run, verdict};
+use super::{LooFacts, NoiseDraws};
 use crate::base::{Report, Seed, SourceMap};
 use crate::draws::{Draws, Output, normalized, systematic};
-use crate::infer::Outcome;
+use crate::infer::{Fitted, Outcome};
 use crate::store::{Levels, Record};
 
 /// A finite figure, or none.
@@ -55,6 +56,9 @@ pub struct Answer {
         skip_serializing_if = "Vec::is_empty"
     )]
     pub levels: Vec<Levels>,
+    /// How well the model predicts, where it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub loo: Option<LooFacts>,
     /// Why this engine, where it was chosen for the user.
     #[serde(skip)]
     pub chosen_because: Option<String>,
@@ -186,6 +190,7 @@ impl Answer {
             .map_or(parts.requested.as_str(), |(name, _)| name)
             .to_string();
         let parameters = summarise(&draws, &outcome);
+        let attributes = curves(&outcome);
         let mut answer = Answer {
             odp: env!("CARGO_PKG_VERSION"),
             model: parts.model.clone(),
@@ -216,6 +221,7 @@ impl Answer {
             },
             parameters,
             levels: parts.levels,
+            loo: None,
             chosen_because: outcome.chosen.map(|(_, why)| why),
             reports: Vec::new(),
             record: Record {
@@ -224,11 +230,19 @@ impl Answer {
                 seed: parts.seed,
                 interrupted: outcome.interrupted,
                 draws: equally_weighted(draws, parts.n_draws, Seed(parts.seed)),
+                attributes,
                 ..parts.record
             },
             kept: None,
         };
-        answer.judge_outputs();
+        let parameters = std::mem::take(&mut answer.parameters);
+        answer.judge(&Run {
+            reliable: answer.reliable,
+            draws: answer.draws.n,
+            parameters: &parameters,
+            ..Run::default()
+        });
+        answer.parameters = parameters;
         answer.warn(parts.reports, sources);
         answer
     }
@@ -239,6 +253,20 @@ impl Answer {
         serde_json::to_string_pretty(self).unwrap_or_default()
     }
 
+    /// Puts this document into the record, without times and places, for whoever opens the draws later.
+    pub fn describe_record(&mut self) {
+        let Ok(mut document) = serde_json::to_value(&*self) else {
+            return;
+        };
+        if let Some(keys) = document.as_object_mut() {
+            keys.retain(|k, _| k != "timing" && k != "draws");
+        }
+        document["verdict"] = self.verdict().into();
+        self.record
+            .attributes
+            .push(("answer".to_string(), document));
+    }
+
     /// Adds warnings with places.
     pub fn warn(&mut self, reports: Vec<Report>, sources: &SourceMap) {
         self.warnings
@@ -246,33 +274,12 @@ impl Answer {
         self.reports.extend(reports);
     }
 
-    /// Engines judge the noise they drew; an output may mix worse than any one coordinate.
-    fn judge_outputs(&mut self) {
-        // What exists in few draws can only be worth few.
-        let n = self.draws.n as f64;
-        let rare = |f: &Figures, ess: f64| f.present < RARE && ess >= f.present * n / 10.0;
-        let few = |f: &Figures| f.ess_bulk.filter(|ess| !rare(f, *ess));
-        let named = |figure: &dyn Fn(&Figures) -> Figure| -> Vec<(f64, String)> {
-            let some = self.parameters.iter();
-            some.filter_map(|(name, f)| figure(f).map(|x| (x, name.clone())))
-                .collect()
-        };
-        let by = |a: &(f64, String), b: &(f64, String)| a.0.total_cmp(&b.0);
-        let rhat = named(&|f| f.rhat).into_iter().max_by(by);
-        let ess = named(&few).into_iter().min_by(by);
-        if !self.reliable {
-            return;
-        }
-        if let Some((rhat, name)) = rhat.filter(|(rhat, _)| *rhat > LARGEST_RHAT) {
-            self.distrust(format!("the chains disagree about `{name}` (R-hat {rhat:.3}); run longer with more `--draws`"));
-        } else if let Some((ess, name)) = ess.filter(|(ess, _)| *ess < SMALLEST_ESS) {
-            let warning = format!(
-                "`{name}` has an effective sample size of {ess:.0} only; ask for more `--draws`"
-            );
-            // Few draws that were asked for are no fault of the engine's.
-            match self.draws.n as f64 > SMALLEST_ESS {
-                true => self.distrust(warning),
-                false => self.warnings.push(warning),
+    /// Adds what the session's own rules find; see [`super::verdict`].
+    pub(super) fn judge(&mut self, run: &Run) {
+        for finding in verdict(run) {
+            match finding {
+                Finding::Distrust(why) => self.distrust(why),
+                Finding::Warn(why) => self.warnings.push(why),
             }
         }
     }
@@ -283,12 +290,29 @@ impl Answer {
     }
 }
 
-/// Chains that differ by more do not draw from one distribution.
-const LARGEST_RHAT: f64 = 1.05;
-/// What exists in a smaller share of the draws is judged by its own number of draws.
-const RARE: f64 = 0.25;
-/// Below this, means and quantiles are rough guesses.
-const SMALLEST_ESS: f64 = 100.0;
+/// How the engine came to its draws, as documents for the record.
+fn curves(outcome: &Outcome) -> Vec<(String, serde_json::Value)> {
+    let mut all = Vec::new();
+    if !outcome.training.is_empty() {
+        let step = |f: &Fitted| {
+            let (elbo, eubo) = (finite(f.elbo), finite(f.eubo));
+            serde_json::json!({"stage": f.stage, "step": f.step, "elbo": elbo, "eubo": eubo, "ess": finite(f.ess)})
+        };
+        let steps: Vec<_> = outcome.training.iter().map(step).collect();
+        all.push(("training".to_string(), steps.into()));
+    }
+    let weights = &outcome.path_log_weights;
+    if (1..=MOST_WEIGHTS).contains(&weights.len()) {
+        let top = weights.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        // Weights of 0 are null.
+        let weights: Vec<Figure> = weights.iter().map(|w| finite(w - top)).collect();
+        all.push(("path_log_weights".to_string(), weights.into()));
+    }
+    all
+}
+
+/// More path weights than these are not kept with the draws.
+const MOST_WEIGHTS: usize = 20_000;
 
 /// Draws without weights, for readers that know none: `n` of them, resampled where there are weights.
 pub(super) fn equally_weighted(draws: Draws, n: usize, seed: Seed) -> Draws {

@@ -10,6 +10,7 @@ use super::answer::equally_weighted;
 use super::failure::MOST_JUMPS;
 use super::parts::{Nothing, combine, equal_weights};
 use super::program::exit_kind;
+use super::verdict::{Finding, MUCH_BEYOND, Run, verdict};
 use super::{
     Answer, Description, DiscreteFacts, ExitKind, Failure, GraphView, InferRequest, NoiseDraws,
     NoiseFacts, OutputFacts, Parts,
@@ -24,10 +25,6 @@ use crate::trace::{self, TermKind};
 
 /// Prior executions that are looked at before inference.
 const PRIOR_LOOK: usize = 1000;
-/// A larger share of failing prior executions is a warning.
-const MANY_FAILURES: f64 = 0.01;
-/// A larger share of the posterior beyond the unrolling bound is not to be trusted: prior noise stands there.
-const MUCH_BEYOND: f64 = 0.01;
 /// How much further a program is unrolled whose posterior lies beyond the bound; no further than this on its own.
 pub(super) const DEEPER: usize = 8;
 const DEEPEST: usize = 256;
@@ -36,7 +33,7 @@ const LOOK: Seed = Seed(1);
 
 /// A program with its data: ready to run.
 pub struct Bound {
-    model: Arc<Model>,
+    pub(super) model: Arc<Model>,
     #[cfg_attr(
         not(test),
         allow(
@@ -45,7 +42,7 @@ pub struct Bound {
         )
     )]
     inputs: Arc<trace::Inputs>,
-    lowered: Lowered,
+    pub(super) lowered: Lowered,
     warnings: Vec<Report>,
     description: Description,
     prior_failure_rate: f64,
@@ -425,9 +422,12 @@ impl Bound {
             unroll = (DEEPER * unroll).min(DEEPEST);
             (answer, beyond) = self.in_place_of(bound).infer_once(request)?;
         }
-        if beyond > MUCH_BEYOND && request.engine != "prior" {
-            let share = 100.0 * beyond;
-            answer.distrust(format!("{share:.0} % of the draws run past the unrolling bound, where noise is not inferred; try `-O unroll={}`", 2 * unroll.max(1)));
+        if request.engine != "prior" {
+            answer.judge(&Run {
+                beyond,
+                unroll,
+                ..Run::default()
+            });
         }
         Ok(answer)
     }
@@ -602,10 +602,15 @@ impl Bound {
         } else {
             failed as f64 / total as f64
         });
-        if self.prior_failure_rate > MANY_FAILURES {
-            let share = 100.0 * self.prior_failure_rate;
-            outcome.warnings.push(format!("{share:.1} % of the executions drawn from the prior fail numerically and have weight 0"));
-        }
+        let prior_failures = self.prior_failure_rate;
+        outcome.warnings.extend(
+            verdict(&Run {
+                prior_failures,
+                ..Run::default()
+            })
+            .into_iter()
+            .map(Finding::words),
+        );
     }
 
     /// All of the program's noise for each draw.

@@ -21,6 +21,13 @@ pub struct Figures {
     pub ess_bulk: Figure,
     pub ess_tail: Figure,
     pub rhat: Figure,
+    /// Monte Carlo standard errors of the sd and of the quantiles.
+    pub mcse_sd: Figure,
+    pub mcse_q05: Figure,
+    pub mcse_q25: Figure,
+    pub mcse_q50: Figure,
+    pub mcse_q75: Figure,
+    pub mcse_q95: Figure,
     /// Share of draws in which the element exists.
     pub present: f64,
 }
@@ -81,6 +88,12 @@ fn constant(x: &[f64], weights: Option<&[f64]>) -> Option<Figures> {
         q50: value,
         q75: value,
         q95: value,
+        mcse_sd: zero,
+        mcse_q05: zero,
+        mcse_q25: zero,
+        mcse_q50: zero,
+        mcse_q75: zero,
+        mcse_q95: zero,
         present: 1.0 - absent,
         ..Figures::default()
     })
@@ -90,6 +103,8 @@ impl Figures {
     fn of(s: &Summary, cap: f64) -> Figures {
         let [q05, q25, q50, q75, q95] = s.quantiles.map(finite);
         let worth = |ess: Option<f64>| ess.and_then(|ess| finite(ess.min(cap)));
+        let [mcse_q05, mcse_q25, mcse_q50, mcse_q75, mcse_q95] =
+            s.mcse_quantiles.map(|e| e.and_then(finite));
         Figures {
             mean: finite(s.mean),
             sd: finite(s.sd),
@@ -102,6 +117,12 @@ impl Figures {
             ess_bulk: worth(s.ess_bulk),
             ess_tail: worth(s.ess_tail),
             rhat: s.rhat.and_then(finite),
+            mcse_sd: s.mcse_sd.and_then(finite),
+            mcse_q05,
+            mcse_q25,
+            mcse_q50,
+            mcse_q75,
+            mcse_q95,
             present: s.present,
         }
     }

@@ -41,6 +41,24 @@ impl NoiseDraws {
         }
         z
     }
+
+    /// Whether every choice of a layout was made here.
+    pub(super) fn covers(&self, layout: &HashMap<u128, (usize, usize)>) -> bool {
+        layout.iter().all(|(address, (_, len))| {
+            let here = self.layout.get(address);
+            here.is_some_and(|(_, kept)| kept >= len)
+        })
+    }
+
+    /// The same without the numbers.
+    pub(super) fn clone_without_noise(&self) -> NoiseDraws {
+        NoiseDraws {
+            z: Vec::new(),
+            log_weights: None,
+            layout: self.layout.clone(),
+            ..*self
+        }
+    }
 }
 
 #[cfg(test)]

@@ -7,9 +7,11 @@
 //!
 //! Nothing here prints, ends the process or touches a global: a host may run many at once.
 
+mod advice;
 mod answer;
 mod bound;
 mod catalog;
+mod checks;
 mod compile;
 mod describe;
 mod failure;
@@ -20,13 +22,17 @@ mod graph;
 mod kept;
 mod modules;
 mod parts;
+mod picture;
 mod program;
+mod report;
 mod request;
+mod sbc;
 mod statements;
 mod support;
 mod table;
 #[cfg(test)]
 mod tests;
+mod verdict;
 mod view;
 
 pub use answer::{
@@ -38,6 +44,7 @@ pub use catalog::{
     DistributionFacts, EngineFacts, OptionFacts, ParameterFacts, WordFacts, builtins, combinators,
     distributions, engines, keywords,
 };
+pub use checks::LooFacts;
 pub use describe::{Description, DiscreteFacts, InputFacts, OutputFacts};
 pub use failure::{ExitKind, Failure};
 pub use figures::Figures;
@@ -45,11 +52,15 @@ pub use graph::{GraphNode, GraphView, NodeKind};
 pub use kept::NoiseDraws;
 pub use modules::{ItemFacts, ModuleFacts, modules};
 pub use program::{Program, program_name};
+pub use report::report;
 pub use request::{InferRequest, Limits, default_threads};
+pub use sbc::{Calibration, QuantityFacts, SbcRequest, Simulation};
 pub use statements::{StatementFacts, StatementKind};
 pub use table::{digits_like, significant};
 
 use std::sync::Arc;
+
+use answer::equally_weighted;
 
 use crate::base::SourceMap;
 use crate::store::Loader;

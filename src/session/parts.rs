@@ -52,6 +52,16 @@ pub(super) fn combine(a: Outcome, b: Outcome) -> Outcome {
         equal_weight_ess: least(a.equal_weight_ess, b.equal_weight_ess),
         noise,
         exact: a.exact && b.exact,
+        // The curves of one part: those of several have no common axis.
+        training: if a.training.is_empty() {
+            b.training
+        } else {
+            a.training
+        },
+        path_log_weights: match a.path_log_weights.is_empty() {
+            true => b.path_log_weights,
+            false => a.path_log_weights,
+        },
         chosen: a.chosen.or(b.chosen),
     }
 }

@@ -184,7 +184,7 @@ fn percent(share: f64) -> String {
 }
 
 /// Names to the left, figures to the right.
-fn aligned(rows: &[Vec<String>]) -> String {
+pub(super) fn aligned(rows: &[Vec<String>]) -> String {
     let width = |s: &String| s.chars().count();
     let columns = rows.first().map_or(0, Vec::len);
     let widths: Vec<usize> = (0..columns)

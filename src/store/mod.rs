@@ -3,6 +3,7 @@
 //! ```text
 //! d.json d.csv a.npy a.npz --set  ->  Inputs (Data, levels of texts, faults of what may not be asked for)
 //! Record (draws, statistics, observed data)  ->  Zarr, CmdStan's CSV, JSON
+//! what a run left  ->  Record again
 //! use "helpers.odp", csv("d.csv")  ->  Loader (stays in its folder)  ->  text, or Asset
 //! ```
 //!
@@ -23,6 +24,7 @@ mod onnx;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod record;
+mod reread;
 mod stan_csv;
 mod zarr;
 mod zip;
@@ -33,3 +35,4 @@ pub use folder::{Folder, Loaded, Loader, NoFiles};
 pub use format::{Format, write_text};
 pub use inputs::{Inputs, Levels, as_text, read_bytes};
 pub use record::{Record, Stat};
+pub use reread::read_record;

@@ -35,6 +35,8 @@ pub struct Record {
     pub log_likelihood: Vec<Output>,
     /// What was observed.
     pub observed: Vec<(String, Entry)>,
+    /// What else is to be known of the run: documents by name.
+    pub attributes: Vec<(String, serde_json::Value)>,
 }
 
 impl Record {

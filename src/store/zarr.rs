@@ -108,8 +108,12 @@ fn tree(record: &Record) -> Root {
         (!record.predictive.is_empty()).then(|| sampled(predictive, &record.predictive)),
         (!observed.is_empty()).then(|| observed_group(record, &observed)),
     ];
+    let mut attributes = attributes(record, &[]);
+    for (name, value) in &record.attributes {
+        attributes[name] = value.clone();
+    }
     Root {
-        attributes: attributes(record, &[]),
+        attributes,
         groups: groups.into_iter().flatten().collect(),
     }
 }

@@ -10,6 +10,9 @@ pub fn of_answer(answer: &Answer, colour: bool) -> String {
         (true, false) => ("\x1b[1m", "\x1b[31m", "\x1b[0m"),
     };
     let mut evidence = answer.evidence();
+    if let Some(loo) = &answer.loo {
+        evidence.push_str(&loo.words());
+    }
     if !evidence.is_empty() {
         evidence.push('\n');
     }

@@ -62,6 +62,8 @@ pub struct Term {
     pub span: Span,
     /// For faults, what went wrong.
     pub message: Option<Arc<str>>,
+    /// For observations, the name of the variable that is observed, where there is one.
+    pub observed: Option<Arc<str>>,
 }
 
 /// A block of noise that one `sample` reads.

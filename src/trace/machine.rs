@@ -110,6 +110,8 @@ pub struct Machine<'a> {
     pub(super) printed: Vec<String>,
     /// Simulated observations.
     pub(super) simulated: Vec<SiteOutput>,
+    /// The variable that is being observed.
+    pub(super) observing: Option<Arc<str>>,
     pub(super) loops: Vec<i64>,
     /// Masks of the running function's `return`s.
     pub(super) returns: Vec<Option<NodeId>>,
@@ -148,6 +150,7 @@ impl<'a> Machine<'a> {
             sites: Vec::new(),
             printed: Vec::new(),
             simulated: Vec::new(),
+            observing: None,
             loops: Vec::new(),
             returns: Vec::new(),
             loop_departures: Vec::new(),
@@ -377,6 +380,7 @@ impl<'a> Machine<'a> {
             mask: self.mask,
             span,
             message: None,
+            observed: self.observing.clone().filter(|_| kind == TermKind::Observe),
         });
     }
 
@@ -403,6 +407,7 @@ impl<'a> Machine<'a> {
             mask,
             span,
             message: Some(message),
+            observed: None,
         });
     }
 
@@ -414,6 +419,7 @@ impl<'a> Machine<'a> {
             mask,
             span,
             message: Some(message),
+            observed: None,
         });
     }
 

@@ -278,6 +278,7 @@ impl Machine<'_> {
         {
             let rows = self.plate_rows(&plate, &whole, value.span)?;
             self.close_plate(&plate);
+            self.observing = self.observed_name(value);
             return self.score(&rows, &d, value.span, span);
         }
         for k in 0..plate.len() {
@@ -314,6 +315,7 @@ impl Machine<'_> {
     }
 
     fn observe_value(&mut self, e: &Expr, v: Value, d: Value, span: Span) -> Result<()> {
+        self.observing = self.observed_name(e);
         match d {
             Value::Bottom => Ok(()),
             Value::Choice(choice) => {
@@ -333,6 +335,17 @@ impl Machine<'_> {
                 _ => self.score(&v, &d, e.span, span),
             },
             other => Err(not_a_distribution(&other, span)),
+        }
+    }
+
+    /// The name of the variable at file level that an observed expression reads elements of.
+    fn observed_name(&self, e: &Expr) -> Option<Arc<str>> {
+        match &e.kind {
+            ExprKind::Place(Place::Global(i)) => {
+                Some(self.model.globals[*i as usize].as_str().into())
+            }
+            ExprKind::Index(of, _) => self.observed_name(of),
+            _ => None,
         }
     }
 

@@ -183,6 +183,7 @@ fn outcome(
         reliable: warnings.is_empty(),
         warnings,
         equal_weight_ess: Some(w.ess.min(settings.n_draws as f64)),
+        path_log_weights: w.log_w.clone(),
         ..Outcome::default()
     }
 }

@@ -104,6 +104,7 @@ impl Engine for Diffusion {
             train_s: (done - warmed).as_secs_f64(),
             sample_s: done.elapsed().as_secs_f64(),
         };
+        outcome.training = trainer.history;
         outcome.interrupted = settings.budget.interrupted();
         Ok(outcome)
     }

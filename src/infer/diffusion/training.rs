@@ -12,7 +12,7 @@ use super::options::Recipe;
 use super::policy::{Paths, Policy};
 use crate::base::Seed;
 use crate::draws::{importance_ess, log_mean_exp, normalized};
-use crate::infer::{Budget, InferError, Progress};
+use crate::infer::{Budget, Fitted, InferError, Progress};
 use crate::lower::Target;
 
 /// On-policy noise is this much wider while exploring.
@@ -73,6 +73,8 @@ pub(crate) struct Trainer<'a> {
     pub buffer: Buffer,
     pub held_out: Points,
     pub evaluations: u64,
+    /// How the policies fitted, in order.
+    pub history: Vec<Fitted>,
     judged: u64,
 }
 
@@ -112,6 +114,7 @@ impl<'a> Trainer<'a> {
             buffer,
             held_out: Points::default(),
             evaluations: 0,
+            history: Vec::new(),
             judged: 0,
         }
     }
@@ -122,8 +125,19 @@ impl<'a> Trainer<'a> {
         self.held_out = candidate.held_out.clone();
     }
 
+    fn note(&mut self, stage: &str, step: usize, fit: &Fit) {
+        self.history.push(Fitted {
+            stage: stage.to_string(),
+            step,
+            elbo: fit.elbo,
+            eubo: fit.eubo,
+            ess: fit.ess,
+        });
+    }
+
     /// Reports how something fits.
-    pub fn say(&self, what: &str, fit: &Fit) {
+    pub fn say(&mut self, what: &str, fit: &Fit) {
+        self.note(what, 0, fit);
         let message = format!(
             "{what}: ELBO {:.2}, EUBO {:.2}, ESS {:.0} %",
             fit.elbo,
@@ -242,6 +256,7 @@ impl<'a> Trainer<'a> {
     /// Phase (b): trajectory balance from the better of what there is; keeps the best checkpoint and says how it fits.
     pub fn balance(&mut self, policy: &mut Policy, start: Fit, steps: usize) -> Fit {
         let (mut best, mut kept) = (start, policy.clone());
+        self.note("training", 0, &start);
         let mut optimiser = Optimiser::new(policy, start.log_z);
         let mut average = Average::new(policy);
         let every = (steps / 6).clamp(25, 100).min(steps.max(1));
@@ -260,6 +275,7 @@ impl<'a> Trainer<'a> {
                 let current = policy.clone();
                 average.put_into(policy);
                 let fit = self.judge(policy);
+                self.note("training", i + 1, &fit);
                 self.progress.update(
                     "training",
                     i + 1,
