@@ -7,7 +7,7 @@
 use rand::RngExt;
 
 use super::layout::Site;
-use super::network::Adam;
+use super::adam::Adam;
 use crate::base::Stream;
 
 /// Largest joint table.
