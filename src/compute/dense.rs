@@ -25,21 +25,27 @@ pub enum Activation {
 impl Activation {
     /// Overwrites sums `u` with their values.
     pub fn apply(self, u: &mut [f32]) {
-        widest(|| match self {
-            Activation::Relu => u.iter_mut().for_each(|u| *u = relu(*u).0),
-            Activation::Silu => u.iter_mut().for_each(|u| *u = silu(*u).0),
-            Activation::Gelu => u.iter_mut().for_each(|u| *u = gelu(*u).0),
-        });
+        widest(
+            #[inline(always)]
+            || match self {
+                Activation::Relu => u.iter_mut().for_each(|u| *u = relu(*u).0),
+                Activation::Silu => u.iter_mut().for_each(|u| *u = silu(*u).0),
+                Activation::Gelu => u.iter_mut().for_each(|u| *u = gelu(*u).0),
+            },
+        );
     }
 
     /// Overwrites sums `u` with their values, and `slope` with the derivatives.
     pub fn apply_with_slope(self, u: &mut [f32], slope: &mut [f32]) {
         let all = u.iter_mut().zip(slope);
-        widest(|| match self {
-            Activation::Relu => all.for_each(|(u, s)| (*u, *s) = relu(*u)),
-            Activation::Silu => all.for_each(|(u, s)| (*u, *s) = silu(*u)),
-            Activation::Gelu => all.for_each(|(u, s)| (*u, *s) = gelu(*u)),
-        });
+        widest(
+            #[inline(always)]
+            || match self {
+                Activation::Relu => all.for_each(|(u, s)| (*u, *s) = relu(*u)),
+                Activation::Silu => all.for_each(|(u, s)| (*u, *s) = silu(*u)),
+                Activation::Gelu => all.for_each(|(u, s)| (*u, *s) = gelu(*u)),
+            },
+        );
     }
 }
 
@@ -107,11 +113,14 @@ pub fn add_transposed_product(x: &[f32], y: &[f32], k: usize, n: usize, out: &mu
 
 /// Adds the sum of each column of `rows: [_, n]`.
 pub fn add_columns(rows: &[f32], sums: &mut [f32]) {
-    widest(|| {
-        for row in rows.chunks_exact(sums.len()) {
-            sums.iter_mut().zip(row).for_each(|(s, v)| *s += v);
-        }
-    });
+    widest(
+        #[inline(always)]
+        || {
+            for row in rows.chunks_exact(sums.len()) {
+                sums.iter_mut().zip(row).for_each(|(s, v)| *s += v);
+            }
+        },
+    );
 }
 
 /// Puts `row` in every row of `rows`.
@@ -122,12 +131,18 @@ pub fn fill_rows(rows: &mut [f32], row: &[f32]) {
 
 /// `a += b`.
 pub fn add(a: &mut [f32], b: &[f32]) {
-    widest(|| a.iter_mut().zip(b).for_each(|(a, b)| *a += b));
+    widest(
+        #[inline(always)]
+        || a.iter_mut().zip(b).for_each(|(a, b)| *a += b),
+    );
 }
 
 /// `a *= b`.
 pub fn multiply(a: &mut [f32], b: &[f32]) {
-    widest(|| a.iter_mut().zip(b).for_each(|(a, b)| *a *= b));
+    widest(
+        #[inline(always)]
+        || a.iter_mut().zip(b).for_each(|(a, b)| *a *= b),
+    );
 }
 
 #[cfg(test)]
@@ -140,7 +155,11 @@ mod tests {
         let numbers = |n: usize, by: usize| -> Vec<f32> {
             (0..n).map(|i| ((i * by) % 11) as f32 - 5.0).collect()
         };
-        let (x, w, y) = (numbers(rows * k, 7), numbers(k * n, 5), numbers(rows * n, 3));
+        let (x, w, y) = (
+            numbers(rows * k, 7),
+            numbers(k * n, 5),
+            numbers(rows * n, 3),
+        );
         let mut out = vec![1.0; rows * n];
         add_product(&x, &w, k, n, &mut out);
         let (mut back, mut outer) = (vec![0.0; rows * k], vec![2.0; k * n]);
@@ -173,7 +192,10 @@ mod tests {
                 let mut slope = [0.0; 3];
                 activation.apply_with_slope(&mut near, &mut slope);
                 let difference = (near[2] - near[0]) / (2.0 * h);
-                assert!((difference - slope[1]).abs() < 2e-3, "{activation:?} at {u}");
+                assert!(
+                    (difference - slope[1]).abs() < 2e-3,
+                    "{activation:?} at {u}"
+                );
             }
         }
     }

@@ -17,7 +17,10 @@ const NAMES: &[(&str, Option<&str>)] = &[
 /// A sentence that says what is missing: a name that no build has, or one that this build was made without.
 #[cfg_attr(
     feature = "tch",
-    expect(deprecated, reason = "burn keeps libtorch for now, and it is the fastest on some machines")
+    expect(
+        deprecated,
+        reason = "burn keeps libtorch for now, and it is the fastest on some machines"
+    )
 )]
 pub fn device(name: &str) -> Result<Device, String> {
     match name {

@@ -50,14 +50,17 @@ impl Adam {
             .zip(&mut self.mean)
             .zip(&mut self.square)
         {
-            widest(|| {
-                for (((p, &g), m), s) in p.iter_mut().zip(g).zip(m).zip(s) {
-                    let g = scale * g;
-                    *m = b1 * *m + (1.0 - b1) * g;
-                    *s = b2 * *s + (1.0 - b2) * g * g;
-                    *p -= rate * *m / (s.sqrt() + 1e-8);
-                }
-            });
+            widest(
+                #[inline(always)]
+                || {
+                    for (((p, &g), m), s) in p.iter_mut().zip(g).zip(m).zip(s) {
+                        let g = scale * g;
+                        *m = b1 * *m + (1.0 - b1) * g;
+                        *s = b2 * *s + (1.0 - b2) * g * g;
+                        *p -= rate * *m / (s.sqrt() + 1e-8);
+                    }
+                },
+            );
         }
         true
     }

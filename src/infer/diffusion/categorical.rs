@@ -6,8 +6,8 @@
 
 use rand::RngExt;
 
-use super::layout::Site;
 use super::adam::Adam;
+use super::layout::Site;
 use crate::base::Stream;
 
 /// Largest joint table.

@@ -63,7 +63,10 @@ pub(crate) struct Run<'a> {
 /// A forward pass over all steps that can still be differentiated.
 pub(crate) enum Pass {
     Fused(Tape),
-    Burn { values: Vec<f32>, graph: plain::Pass },
+    Burn {
+        values: Vec<f32>,
+        graph: plain::Pass,
+    },
 }
 
 impl Network {

@@ -165,7 +165,10 @@ impl Recipe {
         if asked == Some("fused") && recipe.burn {
             return Err(InferError::BadOption {
                 name: "backend".to_string(),
-                why: format!("`fused` runs on `flex` only, and the device is `{}`", recipe.device),
+                why: format!(
+                    "`fused` runs on `flex` only, and the device is `{}`",
+                    recipe.device
+                ),
             });
         }
         recipe.backend()?;

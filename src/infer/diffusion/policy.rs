@@ -123,13 +123,17 @@ impl Policy {
 
     /// `n` paths drawn from the policy, in shards of [`SHARD`]; noise `spread` times the policy's own (1 for its law).
     pub fn draw(&self, n: usize, spread: f64, seed: Seed) -> Vec<Paths> {
-        let drawn = self.shards(n, seed, |n, stream| self.draw_shard(n, spread, stream, false));
+        let drawn = self.shards(n, seed, |n, stream| {
+            self.draw_shard(n, spread, stream, false)
+        });
         drawn.into_iter().map(|(paths, _)| paths).collect()
     }
 
     /// As [`Policy::draw`], with what the paths say about the network, if there is one.
     pub fn draw_to_learn(&self, n: usize, spread: f64, seed: Seed) -> Vec<(Paths, Option<Lesson>)> {
-        self.shards(n, seed, |n, stream| self.draw_shard(n, spread, stream, true))
+        self.shards(n, seed, |n, stream| {
+            self.draw_shard(n, spread, stream, true)
+        })
     }
 
     fn shards<T: Send>(
@@ -339,9 +343,7 @@ impl Policy {
             let size = paths.n * self.frames.dim;
             let mut run = network.run(paths.n, self.context(&paths.points.k, &paths.part));
             let noisy = paths.states[size..].chunks_exact(size).enumerate();
-            let values: Vec<f32> = noisy
-                .flat_map(|(s, x)| run.step(s, x).to_vec())
-                .collect();
+            let values: Vec<f32> = noisy.flat_map(|(s, x)| run.step(s, x).to_vec()).collect();
             drop(run);
             self.ratios(paths, &values, &mut []);
         });
@@ -361,7 +363,11 @@ impl Policy {
         let (d, size) = (self.frames.dim, paths.n * self.frames.dim);
         let mut ratio = vec![0.0; paths.n];
         let mut sheet = Sheet::default();
-        let steps = self.schedule.steps.iter().zip(values.chunks_exact(2 * size));
+        let steps = self
+            .schedule
+            .steps
+            .iter()
+            .zip(values.chunks_exact(2 * size));
         for (s, (step, values)) in steps.enumerate() {
             let (calm, noisy) = paths.states[s * size..(s + 2) * size].split_at(size);
             sheet.difference(calm, step.keep, noisy, 1.0 / step.noise);

@@ -105,18 +105,29 @@ impl Kernel {
     /// log policy − log reference at δ.
     #[inline(always)]
     pub fn log_ratio(&self, delta: f64) -> f64 {
-        let r = (delta - self.shift) * self.sharpness;
-        0.5 * (delta * delta - r * r) - self.log_sd
+        self.log_ratio_at(delta, (delta - self.shift) * self.sharpness)
+    }
+
+    /// As [`Kernel::log_ratio`], for δ in the policy's own units too: its standard noise.
+    #[inline(always)]
+    pub fn log_ratio_at(&self, delta: f64, noise: f64) -> f64 {
+        0.5 * (delta * delta - noise * noise) - self.log_sd
     }
 
     /// Gradient of E[log policy] by (e, v), where δ has mean `delta` and variance `variance` (0 for a given δ).
     #[inline(always)]
     pub fn gradient(&self, delta: f64, variance: f64) -> (f64, f64) {
-        let precision = self.sharpness * self.sharpness;
-        let r = delta - self.shift;
+        let noise = (delta - self.shift) * self.sharpness;
+        let spread = variance * self.sharpness * self.sharpness;
+        self.gradient_at(noise, noise * noise + spread)
+    }
+
+    /// As [`Kernel::gradient`], from the mean of the standard noise and of its square.
+    #[inline(always)]
+    pub fn gradient_at(&self, noise: f64, square: f64) -> (f64, f64) {
         (
-            r * precision * self.gain,
-            ((r * r + variance) * precision - 1.0) * self.slope,
+            noise * self.sharpness * self.gain,
+            (square - 1.0) * self.slope,
         )
     }
 }

@@ -20,28 +20,48 @@ impl Sheet {
     /// Turns noise in `delta` into draws from the policy whose outputs are `out: [rows, 2 d]`.
     pub fn draw(&mut self, step: &Step, out: &[f32], d: usize) {
         self.read(out, d);
-        widest(|| {
-            for ((delta, e), v) in self.delta.iter_mut().zip(&self.e).zip(&self.v) {
-                *delta = Kernel::new(step, *e, *v).at(*delta);
-            }
-        });
-        self.weigh_read(step, 0.0);
+        let all = self.e.iter_mut().zip(&mut self.v).zip(&mut self.ratio);
+        widest(
+            #[inline(always)]
+            || {
+                for (((e, v), ratio), delta) in all.zip(&mut self.delta) {
+                    let kernel = Kernel::new(step, *e, *v);
+                    let noise = *delta;
+                    *delta = kernel.at(noise);
+                    *ratio = kernel.log_ratio_at(*delta, noise);
+                    (*e, *v) = kernel.gradient_at(noise, noise * noise);
+                }
+            },
+        );
     }
 
     /// Weighs `delta`, of variance `variance` (0 for a given δ), under the policy whose outputs are `out: [rows, 2 d]`.
     pub fn weigh(&mut self, step: &Step, out: &[f32], d: usize, variance: f64) {
         self.read(out, d);
-        self.weigh_read(step, variance);
+        let all = self.e.iter_mut().zip(&mut self.v).zip(&mut self.ratio);
+        widest(
+            #[inline(always)]
+            || {
+                for (((e, v), ratio), &delta) in all.zip(&self.delta) {
+                    let kernel = Kernel::new(step, *e, *v);
+                    *ratio = kernel.log_ratio(delta);
+                    (*e, *v) = kernel.gradient(delta, variance);
+                }
+            },
+        );
     }
 
     /// Puts δ = factor · (a − keep · b) in `delta`.
     pub fn difference(&mut self, a: &[f64], keep: f64, b: &[f64], factor: f64) {
         self.delta.resize(a.len(), 0.0);
-        widest(|| {
-            for ((delta, a), b) in self.delta.iter_mut().zip(a).zip(b) {
-                *delta = factor * (a - keep * b);
-            }
-        });
+        widest(
+            #[inline(always)]
+            || {
+                for ((delta, a), b) in self.delta.iter_mut().zip(a).zip(b) {
+                    *delta = factor * (a - keep * b);
+                }
+            },
+        );
     }
 
     /// Adds each row's log policy − log reference.
@@ -71,17 +91,6 @@ impl Sheet {
             self.v.extend(v.iter().map(|&v| f64::from(v)));
         }
         self.ratio.resize(self.e.len(), 0.0);
-    }
-
-    fn weigh_read(&mut self, step: &Step, variance: f64) {
-        let all = self.e.iter_mut().zip(&mut self.v).zip(&mut self.ratio);
-        widest(|| {
-            for (((e, v), ratio), &delta) in all.zip(&self.delta) {
-                let kernel = Kernel::new(step, *e, *v);
-                *ratio = kernel.log_ratio(delta);
-                (*e, *v) = kernel.gradient(delta, variance);
-            }
-        });
     }
 }
 

@@ -307,10 +307,8 @@ impl<'a> Trainer<'a> {
         } else {
             self.recipe.batch / 2
         };
-        let (mut shards, mut lessons): (Vec<Paths>, Vec<_>) = policy
-            .draw_to_learn(half, spread, seed)
-            .into_iter()
-            .unzip();
+        let (mut shards, mut lessons): (Vec<Paths>, Vec<_>) =
+            policy.draw_to_learn(half, spread, seed).into_iter().unzip();
         // Two things that do not need each other: whoever is free takes a part of either.
         let frozen: &Policy = policy;
         let (_, others) = rayon::join(
@@ -346,13 +344,7 @@ impl<'a> Trainer<'a> {
             };
             objective::by_choices(policy, s, c, values, shares);
         }
-        self.apply(
-            policy,
-            optimiser,
-            gradient,
-            &by_choice,
-            rate,
-        )
+        self.apply(policy, optimiser, gradient, &by_choice, rate)
     }
 
     /// The other half of a batch: ends from the buffer, re-noised, with what they say about the network.
