@@ -1,8 +1,11 @@
-//! Numbers below distributions and engines: special functions and small linear algebra.
+//! Numbers below distributions and engines: special functions, linear algebra, dense layers, and the devices of networks.
 #![allow(
     dead_code,
     reason = "moments, bounds and supports belong to the contract before a part of the language asks for them"
 )]
 
+pub mod dense;
+pub mod device;
 pub mod linalg;
 pub mod special;
+pub mod vector;

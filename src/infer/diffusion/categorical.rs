@@ -6,8 +6,8 @@
 
 use rand::RngExt;
 
+use super::adam::Adam;
 use super::layout::Site;
-use super::network::Adam;
 use crate::base::Stream;
 
 /// Largest joint table.

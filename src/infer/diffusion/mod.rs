@@ -11,6 +11,7 @@
 //! (VarGrad); Choi et al. 2025 (SMC as the teacher). We depart in the reference (exact at any number of steps), in
 //! discrete sites and modes being drawn as values, and in what leaves: reweighted draws with a verdict.
 
+mod adam;
 mod answer;
 mod average;
 mod buffer;
@@ -18,14 +19,17 @@ mod candidates;
 mod categorical;
 mod exactify;
 mod frame;
+mod fused;
 mod layout;
 mod linear;
 mod mixture;
 mod network;
 mod objective;
 mod options;
+mod plain;
 mod policy;
 mod schedule;
+mod sheet;
 mod training;
 mod verdict;
 

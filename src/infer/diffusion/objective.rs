@@ -4,8 +4,8 @@
 //! loss ½ r² has the gradient r · ∇ log policy, on any paths. VarGrad puts the batch's mean in place of log Z
 //! (Richter et al. 2020); TB learns log Z beside the network (Malkin et al. 2022).
 
-use super::policy::{Paths, Policy, delta};
-use super::schedule::Kernel;
+use super::policy::{Paths, Policy};
+use super::sheet::Sheet;
 
 /// Residuals are clipped here, in nats: an impossible path counts as this bad and poisons nothing.
 pub(crate) const CLIP: f64 = 10.0;
@@ -70,42 +70,28 @@ pub(crate) fn robust_mean(log_w: &[f64]) -> f64 {
         / finite.len() as f64
 }
 
-/// Gradient of Σ_i c_i log policy(path i) by the network's outputs.
-pub(crate) fn by_outputs(policy: &Policy, paths: &Paths, values: &[f32], c: &[f64]) -> Vec<f32> {
-    let (n, d) = (paths.n, policy.frames.dim);
-    let mut out = vec![0.0; values.len()];
-    for (s, step) in policy.schedule.steps.iter().enumerate() {
-        for (i, c) in c.iter().enumerate() {
-            let row = (s * n + i) * 2 * d;
-            for j in 0..d {
-                let kernel = Kernel::new(step, values[row + j], values[row + d + j]);
-                let (e, v) = kernel.gradient(delta(step, &paths.states, s, n * d, i * d + j), 0.0);
-                out[row + j] = (c * e) as f32;
-                out[row + d + j] = (c * v) as f32;
-            }
-        }
+/// Gradient of Σ_i c_i log policy(path i) by the network's outputs, from that of each path, `[steps, paths, outputs]`.
+pub(crate) fn by_outputs(mut by_path: Vec<f32>, outputs: usize, c: &[f64]) -> Vec<f32> {
+    let rows = by_path.chunks_exact_mut(outputs);
+    for (row, &c) in rows.zip(c.iter().cycle()) {
+        row.iter_mut().for_each(|v| *v *= c as f32);
     }
-    out
+    by_path
 }
 
 /// Gradient of the denoising loss −mean E[log policy | clean end] by the network's outputs, for a batch of `batch`: the
 /// forward KL with each step's expectation given x_0 taken exactly, which has less variance than the path itself.
 pub(crate) fn denoising(policy: &Policy, paths: &Paths, values: &[f32], batch: usize) -> Vec<f32> {
-    let (n, d) = (paths.n, policy.frames.dim);
+    let (d, size) = (policy.frames.dim, paths.n * policy.frames.dim);
     let mut out = vec![0.0; values.len()];
-    for (s, step) in policy.schedule.steps.iter().enumerate() {
-        for i in 0..n {
-            let row = (s * n + i) * 2 * d;
-            for j in 0..d {
-                let at = i * d + j;
-                let delta = step.pull
-                    * (paths.states[at] - step.shrink * paths.states[(s + 1) * n * d + at]);
-                let (e, v) = Kernel::new(step, values[row + j], values[row + d + j])
-                    .gradient(delta, step.rest);
-                out[row + j] = (-e / batch as f64) as f32;
-                out[row + d + j] = (-v / batch as f64) as f32;
-            }
-        }
+    let mut sheet = Sheet::default();
+    let (clean, states) = paths.states.split_at(size);
+    let rows = values.chunks_exact(2 * size).zip(states.chunks_exact(size));
+    let steps = policy.schedule.steps.iter().zip(rows);
+    for ((step, (values, noisy)), out) in steps.zip(out.chunks_exact_mut(2 * size)) {
+        sheet.difference(clean, step.shrink, noisy, step.pull);
+        sheet.weigh(step, values, d, step.rest);
+        sheet.write_gradient(d, -1.0 / batch as f64, out);
     }
     out
 }

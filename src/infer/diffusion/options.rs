@@ -1,9 +1,9 @@
 //! The engine's options, and the recipe that they make.
 
-use burn::tensor::Device;
-
-use super::network;
+use super::network::Backend;
 use super::objective::Objective;
+use crate::compute::dense::Activation;
+use crate::compute::device::device;
 use crate::infer::{InferError, OptionSpec, Options};
 use crate::lower::Structure;
 
@@ -68,7 +68,21 @@ pub(crate) const SPECS: &[OptionSpec] = &[
         "4",
         "exact moves in noise space after resampling",
     ),
-    option("device", "flex", "where networks run"),
+    option(
+        "activation",
+        "auto",
+        "of hidden units: `relu`, `silu` or `gelu`",
+    ),
+    option(
+        "device",
+        "flex",
+        "where networks run: `flex` (this processor); `tch`, `tch-cuda`, `wgpu`, `cuda` where they are built in",
+    ),
+    option(
+        "backend",
+        "auto",
+        "who computes networks: `fused` (our own, on `flex` only) or `burn`; auto: `fused` where it can",
+    ),
 ];
 
 /// How coordinates are chosen.
@@ -96,8 +110,10 @@ pub(crate) struct Recipe {
     pub components: Components,
     pub paths: Option<usize>,
     pub refresh: usize,
+    pub activation: Activation,
     width: Option<usize>,
     device: String,
+    burn: bool,
 }
 
 impl Recipe {
@@ -117,7 +133,7 @@ impl Recipe {
             Some("none") => Components::Prior,
             Some(_) => Components::AtMost(options.count("components", 1)?.unwrap_or(1)),
         };
-        let recipe = Recipe {
+        let mut recipe = Recipe {
             levels: options.count("T", 2)?.unwrap_or(levels),
             high: options.number("high", -4.0, 16.0)?.unwrap_or(high),
             width: options.count("width", 1)?,
@@ -136,9 +152,26 @@ impl Recipe {
             components,
             paths: options.count("paths", 16)?,
             refresh: options.count("refresh", 0)?.unwrap_or(4),
+            activation: match options.choice("activation", &["auto", "relu", "silu", "gelu"])? {
+                Some("silu") => Activation::Silu,
+                Some("gelu") => Activation::Gelu,
+                _ => Activation::Relu,
+            },
             device: options.get("device").unwrap_or("flex").to_string(),
+            burn: false,
         };
-        recipe.device()?;
+        let asked = options.choice("backend", &["auto", "fused", "burn"])?;
+        recipe.burn = asked == Some("burn") || !recipe.on_this_processor();
+        if asked == Some("fused") && recipe.burn {
+            return Err(InferError::BadOption {
+                name: "backend".to_string(),
+                why: format!(
+                    "`fused` runs on `flex` only, and the device is `{}`",
+                    recipe.device
+                ),
+            });
+        }
+        recipe.backend()?;
         Ok(recipe)
     }
 
@@ -148,15 +181,23 @@ impl Recipe {
             .unwrap_or_else(|| (2 * dim).clamp(64, 128).next_multiple_of(16))
     }
 
-    /// The device by its name.
+    fn on_this_processor(&self) -> bool {
+        matches!(self.device.as_str(), "flex" | "cpu")
+    }
+
+    /// Who computes networks, and where.
     ///
     /// # Errors
-    /// `BadOption` where this build has none of that name.
-    pub fn device(&self) -> Result<Device, InferError> {
-        network::device(&self.device).ok_or_else(|| InferError::BadOption {
-            name: "device".to_string(),
-            why: format!("this build has no device `{}`; it has `flex`", self.device),
-        })
+    /// `BadOption` where this build has no device of that name.
+    pub fn backend(&self) -> Result<Backend, InferError> {
+        match device(&self.device) {
+            Ok(device) if self.burn => Ok(Backend::Burn(device)),
+            Ok(_) => Ok(Backend::Fused),
+            Err(why) => Err(InferError::BadOption {
+                name: "device".to_string(),
+                why,
+            }),
+        }
     }
 }
 
@@ -173,6 +214,8 @@ mod tests {
         assert!(of(&[]).is_ok());
         for bad in [
             ("device", "abacus"),
+            ("backend", "abacus"),
+            ("activation", "step"),
             ("T", "1"),
             ("objective", "rtb"),
             ("steps", "-1"),

@@ -18,7 +18,8 @@ use super::categorical::{Categorical, category, pick};
 use super::frame::Frames;
 use super::layout::{Layout, Points};
 use super::network::{Network, Pass};
-use super::schedule::{Kernel, Schedule};
+use super::schedule::Schedule;
+use super::sheet::Sheet;
 use crate::base::{Seed, Stream};
 use crate::lower::Target;
 
@@ -52,6 +53,13 @@ pub(crate) struct Paths {
     pub log_ratio: Vec<f64>,
     /// log q(z | k), without −(d/2) log 2π.
     pub log_q: Vec<f64>,
+}
+
+/// What a shard's paths say about the network.
+pub(crate) struct Lesson {
+    pub pass: Pass,
+    /// Gradient of each path's log policy by the network's outputs, `[steps, n, 2 d]`.
+    pub by_output: Vec<f32>,
 }
 
 impl Policy {
@@ -115,15 +123,40 @@ impl Policy {
 
     /// `n` paths drawn from the policy, in shards of [`SHARD`]; noise `spread` times the policy's own (1 for its law).
     pub fn draw(&self, n: usize, spread: f64, seed: Seed) -> Vec<Paths> {
+        let drawn = self.shards(n, seed, |n, stream| {
+            self.draw_shard(n, spread, stream, false)
+        });
+        drawn.into_iter().map(|(paths, _)| paths).collect()
+    }
+
+    /// As [`Policy::draw`], with what the paths say about the network, if there is one.
+    pub fn draw_to_learn(&self, n: usize, spread: f64, seed: Seed) -> Vec<(Paths, Option<Lesson>)> {
+        self.shards(n, seed, |n, stream| {
+            self.draw_shard(n, spread, stream, true)
+        })
+    }
+
+    fn shards<T: Send>(
+        &self,
+        n: usize,
+        seed: Seed,
+        draw: impl Fn(usize, &mut Stream) -> T + Sync,
+    ) -> Vec<T> {
         let shards: Vec<usize> = (0..n.div_ceil(SHARD)).collect();
         let size = |s: usize| SHARD.min(n - s * SHARD);
         shards
             .into_par_iter()
-            .map(|s| self.draw_shard(size(s), spread, &mut seed.stream("paths", s as u64)))
+            .map(|s| draw(size(s), &mut seed.stream("paths", s as u64)))
             .collect()
     }
 
-    fn draw_shard(&self, n: usize, spread: f64, stream: &mut Stream) -> Paths {
+    fn draw_shard(
+        &self,
+        n: usize,
+        spread: f64,
+        stream: &mut Stream,
+        learn: bool,
+    ) -> (Paths, Option<Lesson>) {
         let (d, s) = (self.frames.dim, self.layout.sites.len());
         let mut paths = Paths {
             n,
@@ -144,7 +177,7 @@ impl Policy {
             };
             paths.part.push(self.frames.groups[group].parts[j]);
         }
-        let clean = self.roll(&mut paths, spread, stream);
+        let (clean, lesson) = self.roll(&mut paths, spread, stream, learn);
         for i in 0..n {
             let frame = &self.frames.parts[paths.part[i]];
             frame.place(
@@ -153,38 +186,52 @@ impl Policy {
             );
         }
         paths.log_q = self.log_q(&paths.points);
-        paths
+        (paths, lesson)
     }
 
-    /// Runs the chain from noise to the clean end, which is returned.
-    fn roll(&self, paths: &mut Paths, spread: f64, stream: &mut Stream) -> Vec<f64> {
+    /// Runs the chain from noise to the clean end, which is returned, with what is to be learned if that is asked for.
+    fn roll(
+        &self,
+        paths: &mut Paths,
+        spread: f64,
+        stream: &mut Stream,
+        learn: bool,
+    ) -> (Vec<f64>, Option<Lesson>) {
         let (n, d) = (paths.n, self.frames.dim);
         paths.log_ratio = vec![0.0; n];
         let size = n * d;
-        let Some(network) = self.network.as_ref().filter(|_| d > 0) else {
-            return (0..size).map(|_| stream.sample(StandardNormal)).collect();
+        let Some(network) = self.network.as_ref().filter(|_| size > 0) else {
+            let clean = (0..size).map(|_| stream.sample(StandardNormal)).collect();
+            return (clean, None);
         };
         let steps = self.schedule.len();
-        let context = self.context(&paths.points.k, &paths.part);
         // The noisiest state is independent of the rest under the reference, and so left at zero.
         let mut states = vec![0.0; (steps + 1) * size];
+        let mut by_output = vec![0.0; if learn { 2 * steps * size } else { 0 }];
+        let mut run = network.run(n, self.context(&paths.points.k, &paths.part));
+        let mut sheet = Sheet::default();
         for (s, step) in self.schedule.steps.iter().enumerate().rev() {
             let (below, above) = states.split_at_mut((s + 1) * size);
             let noisy = &above[..size];
-            let out = network.outputs(s, noisy.iter().map(|&v| v as f32).collect(), &context);
-            for i in 0..n {
-                for c in 0..d {
-                    let kernel = Kernel::new(step, out[2 * d * i + c], out[2 * d * i + d + c]);
-                    let e: f64 = stream.sample(StandardNormal);
-                    let delta = kernel.shift + kernel.log_sd.exp() * spread * e;
-                    below[s * size + i * d + c] = step.keep * noisy[i * d + c] + step.noise * delta;
-                    paths.log_ratio[i] += kernel.log_ratio(delta);
-                }
+            sheet.delta.clear();
+            let noise = || spread * stream.sample::<f64, _>(StandardNormal);
+            sheet.delta.extend(std::iter::repeat_with(noise).take(size));
+            sheet.draw(step, run.step(s, noisy), d);
+            let calmer = below[s * size..].iter_mut().zip(noisy).zip(&sheet.delta);
+            calmer.for_each(|((x, above), delta)| *x = step.keep * above + step.noise * delta);
+            sheet.add_ratio(d, &mut paths.log_ratio);
+            if learn {
+                sheet.write_gradient(d, 1.0, &mut by_output[2 * s * size..2 * (s + 1) * size]);
             }
         }
         let clean = states[..size].to_vec();
         paths.states = states;
-        clean
+        let pass = run.into_pass().filter(|_| learn);
+        let lesson = learn.then(|| Lesson {
+            pass: pass.unwrap_or_else(|| self.pass_of(network, paths)),
+            by_output,
+        });
+        (clean, lesson)
     }
 
     /// Given ends, in shards: a part by its responsibility and a path by the reference's noising.
@@ -273,44 +320,61 @@ impl Policy {
 
     /// The network's pass over all steps of a shard's paths, if it has one.
     pub fn pass(&self, paths: &Paths) -> Option<Pass> {
+        let network = self.network_for(paths)?;
+        Some(self.pass_of(network, paths))
+    }
+
+    fn pass_of(&self, network: &Network, paths: &Paths) -> Pass {
+        let noisy = &paths.states[paths.n * self.frames.dim..];
+        network.pass(noisy, paths.n, self.context(&paths.points.k, &paths.part))
+    }
+
+    fn network_for(&self, paths: &Paths) -> Option<&Network> {
         let size = paths.n * self.frames.dim;
-        let network = self.network.as_ref().filter(|_| size > 0)?;
-        let x = paths.states[size..].iter().map(|&v| v as f32).collect();
-        Some(network.pass(x, &self.context(&paths.points.k, &paths.part)))
+        self.network.as_ref().filter(|_| size > 0)
     }
 
     /// Fills in `log_ratio` of paths that the policy did not draw itself.
     pub fn score(&self, shards: &mut [Paths]) {
-        let Some(network) = self.network.as_ref().filter(|_| self.frames.dim > 0) else {
-            return;
-        };
         shards.par_iter_mut().for_each(|paths| {
-            let size = paths.n * self.frames.dim;
-            let context = self.context(&paths.points.k, &paths.part);
-            let of_step = |s: usize| {
-                let x = paths.states[(s + 1) * size..(s + 2) * size]
-                    .iter()
-                    .map(|&v| v as f32)
-                    .collect();
-                network.outputs(s, x, &context)
+            let Some(network) = self.network_for(paths) else {
+                return;
             };
-            let values: Vec<f32> = (0..self.schedule.len()).flat_map(of_step).collect();
-            self.ratios(paths, &values);
+            let size = paths.n * self.frames.dim;
+            let mut run = network.run(paths.n, self.context(&paths.points.k, &paths.part));
+            let noisy = paths.states[size..].chunks_exact(size).enumerate();
+            let values: Vec<f32> = noisy.flat_map(|(s, x)| run.step(s, x).to_vec()).collect();
+            drop(run);
+            self.ratios(paths, &values, &mut []);
         });
     }
 
-    /// Σ_steps [log policy − log reference] from the network's outputs `[steps, n, 2 d]`.
-    pub fn ratios(&self, paths: &mut Paths, values: &[f32]) {
-        let (n, d) = (paths.n, self.frames.dim);
-        let size = n * d;
-        let mut ratio = vec![0.0; n];
-        for (s, step) in self.schedule.steps.iter().enumerate() {
-            for i in 0..n {
-                let out = &values[(s * n + i) * 2 * d..];
-                for c in 0..d {
-                    let delta = delta(step, &paths.states, s, size, i * d + c);
-                    ratio[i] += Kernel::new(step, out[c], out[d + c]).log_ratio(delta);
-                }
+    /// As [`Policy::score`], with what the paths say about the network, if there is one.
+    pub fn learn(&self, paths: &mut Paths) -> Option<Lesson> {
+        let pass = self.pass(paths)?;
+        let mut by_output = vec![0.0; pass.values().len()];
+        self.ratios(paths, pass.values(), &mut by_output);
+        Some(Lesson { pass, by_output })
+    }
+
+    /// Σ_steps [log policy − log reference] from the network's outputs `[steps, n, 2 d]`; its gradient by them goes to
+    /// `by_output`, unless that is empty.
+    fn ratios(&self, paths: &mut Paths, values: &[f32], by_output: &mut [f32]) {
+        let (d, size) = (self.frames.dim, paths.n * self.frames.dim);
+        let mut ratio = vec![0.0; paths.n];
+        let mut sheet = Sheet::default();
+        let steps = self
+            .schedule
+            .steps
+            .iter()
+            .zip(values.chunks_exact(2 * size));
+        for (s, (step, values)) in steps.enumerate() {
+            let (calm, noisy) = paths.states[s * size..(s + 2) * size].split_at(size);
+            sheet.difference(calm, step.keep, noisy, 1.0 / step.noise);
+            sheet.weigh(step, values, d, 0.0);
+            sheet.add_ratio(d, &mut ratio);
+            if !by_output.is_empty() {
+                sheet.write_gradient(d, 1.0, &mut by_output[2 * s * size..2 * (s + 1) * size]);
             }
         }
         paths.log_ratio = ratio;
@@ -386,15 +450,4 @@ impl Policy {
         }
         shards.iter().flat_map(|p| self.log_weights(p)).collect()
     }
-}
-
-/// δ of a step at a flat coordinate of the states.
-pub(crate) fn delta(
-    step: &super::schedule::Step,
-    states: &[f64],
-    s: usize,
-    size: usize,
-    at: usize,
-) -> f64 {
-    (states[s * size + at] - step.keep * states[(s + 1) * size + at]) / step.noise
 }

@@ -12,6 +12,8 @@
 //! Predicting x_0 = √ᾱ x + √(1 − ᾱ) e and taking the posterior mean (Ho et al. 2020, eq. 7) gives
 //! g_s = √(ᾱ_s (1 − a_s²) / (1 − ᾱ_{s+1})). Euler–Maruyama, the paper's choice, is not stationary and is not used.
 
+use crate::compute::vector::{exp, tanh};
+
 /// Largest |log standard deviation| that the policy can ask for, relative to the reference.
 const SPREAD: f64 = 1.5;
 
@@ -73,36 +75,59 @@ impl Schedule {
 /// A policy's output at one coordinate: the shift of δ's mean and the log of its standard deviation.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Kernel {
-    pub shift: f64,
-    pub log_sd: f64,
+    shift: f64,
+    log_sd: f64,
+    /// 1 / standard deviation.
+    sharpness: f64,
     slope: f64,
     gain: f64,
 }
 
 impl Kernel {
-    pub fn new(step: &Step, e: f32, v: f32) -> Kernel {
-        let t = (f64::from(v) / SPREAD).tanh();
+    #[inline(always)]
+    pub fn new(step: &Step, e: f64, v: f64) -> Kernel {
+        let t = tanh(v / SPREAD);
         Kernel {
-            shift: step.gain * f64::from(e),
+            shift: step.gain * e,
             log_sd: SPREAD * t,
+            sharpness: exp(-SPREAD * t),
             slope: 1.0 - t * t,
             gain: step.gain,
         }
     }
 
+    /// δ that standard noise leads to.
+    #[inline(always)]
+    pub fn at(&self, noise: f64) -> f64 {
+        self.shift + noise / self.sharpness
+    }
+
     /// log policy − log reference at δ.
+    #[inline(always)]
     pub fn log_ratio(&self, delta: f64) -> f64 {
-        let r = (delta - self.shift) * (-self.log_sd).exp();
-        0.5 * (delta * delta - r * r) - self.log_sd
+        self.log_ratio_at(delta, (delta - self.shift) * self.sharpness)
+    }
+
+    /// As [`Kernel::log_ratio`], for δ in the policy's own units too: its standard noise.
+    #[inline(always)]
+    pub fn log_ratio_at(&self, delta: f64, noise: f64) -> f64 {
+        0.5 * (delta * delta - noise * noise) - self.log_sd
     }
 
     /// Gradient of E[log policy] by (e, v), where δ has mean `delta` and variance `variance` (0 for a given δ).
+    #[inline(always)]
     pub fn gradient(&self, delta: f64, variance: f64) -> (f64, f64) {
-        let precision = (-2.0 * self.log_sd).exp();
-        let r = delta - self.shift;
+        let noise = (delta - self.shift) * self.sharpness;
+        let spread = variance * self.sharpness * self.sharpness;
+        self.gradient_at(noise, noise * noise + spread)
+    }
+
+    /// As [`Kernel::gradient`], from the mean of the standard noise and of its square.
+    #[inline(always)]
+    pub fn gradient_at(&self, noise: f64, square: f64) -> (f64, f64) {
         (
-            r * precision * self.gain,
-            ((r * r + variance) * precision - 1.0) * self.slope,
+            noise * self.sharpness * self.gain,
+            (square - 1.0) * self.slope,
         )
     }
 }
@@ -133,8 +158,8 @@ mod tests {
     fn zero_output_is_the_reference_and_gradients_agree_with_differences() {
         let step = Schedule::new(8, 4.0).steps[3];
         assert_eq!(Kernel::new(&step, 0.0, 0.0).log_ratio(1.3), 0.0);
-        let (e, v, d) = (0.4f32, -0.7f32, 0.9);
-        let at = |e: f32, v: f32| Kernel::new(&step, e, v).log_ratio(d);
+        let (e, v, d) = (0.4, -0.7, 0.9);
+        let at = |e: f64, v: f64| Kernel::new(&step, e, v).log_ratio(d);
         let (by_e, by_v) = Kernel::new(&step, e, v).gradient(d, 0.0);
         assert!(((at(e + 0.01, v) - at(e - 0.01, v)) / 0.02 - by_e).abs() < 1e-3);
         assert!(((at(e, v + 0.01) - at(e, v - 0.01)) / 0.02 - by_v).abs() < 1e-3);

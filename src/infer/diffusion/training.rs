@@ -2,14 +2,15 @@
 
 use rayon::prelude::*;
 
+use super::adam::Adam;
 use super::average::{Average, choices, set_choices};
 use super::buffer::Buffer;
 use super::candidates::Candidate;
 use super::layout::Points;
-use super::network::{Adam, Network, Sizes};
+use super::network::{Network, Sizes};
 use super::objective;
 use super::options::Recipe;
-use super::policy::{Paths, Policy};
+use super::policy::{Lesson, Paths, Policy};
 use crate::base::Seed;
 use crate::draws::{importance_ess, log_mean_exp, normalized};
 use crate::infer::{Budget, Fitted, InferError, Progress};
@@ -170,10 +171,10 @@ impl<'a> Trainer<'a> {
             depth: self.recipe.depth,
             outputs: 2 * policy.frames.dim,
         };
-        let device = self.recipe.device()?;
         policy.network = Some(Network::new(
             sizes,
-            device,
+            self.recipe.activation,
+            self.recipe.backend()?,
             &mut self.seed.stream("initial weights", 0),
         ));
         Ok(())
@@ -322,23 +323,18 @@ impl<'a> Trainer<'a> {
         } else {
             self.recipe.batch / 2
         };
-        let mut shards = policy.draw(half, spread, seed);
-        policy.evaluate(self.target, &mut shards);
+        let (mut shards, mut lessons): (Vec<Paths>, Vec<_>) =
+            policy.draw_to_learn(half, spread, seed).into_iter().unzip();
+        // Two things that do not need each other: whoever is free takes a part of either.
+        let frozen: &Policy = policy;
+        let (_, others) = rayon::join(
+            || frozen.evaluate(self.target, &mut shards),
+            || self.remembered(frozen, self.recipe.batch - half, seed),
+        );
         self.evaluations += half as u64;
-        if half < self.recipe.batch {
-            let points = self.buffer.sample(
-                &policy.layout,
-                self.recipe.batch - half,
-                &mut seed.stream("pick", 0),
-            );
-            shards.extend(policy.renoise(&points, seed.child("noise", 0)));
-        }
-        let mut passes: Vec<_> = shards.par_iter().map(|s| policy.pass(s)).collect();
-        for (paths, pass) in shards.iter_mut().zip(&passes) {
-            if let Some(pass) = pass {
-                policy.ratios(paths, &pass.values);
-            }
-        }
+        let (other_paths, other_lessons): (Vec<_>, Vec<_>) = others.into_iter().unzip();
+        shards.extend(other_paths);
+        lessons.extend(other_lessons);
         let log_w: Vec<f64> = shards.iter().flat_map(|s| policy.log_weights(s)).collect();
         let n = log_w.len() as f64;
         let residuals = objective::residuals(
@@ -355,17 +351,7 @@ impl<'a> Trainer<'a> {
                 residuals[at - s.n..at].iter().map(|r| r / n).collect()
             })
             .collect();
-        let work: Vec<_> = shards.iter().zip(&factors).zip(passes.drain(..)).collect();
-        let frozen: &Policy = policy;
-        let gradients: Vec<Option<Vec<Vec<f32>>>> = work
-            .into_par_iter()
-            .map(|((s, c), pass)| {
-                pass.map(|pass| {
-                    let by_output = objective::by_outputs(frozen, s, &pass.values, c);
-                    pass.gradient(by_output)
-                })
-            })
-            .collect();
+        let gradient = network_gradient(policy, lessons, &factors);
         let mut by_choice = choices(policy);
         by_choice.iter_mut().for_each(|v| v.fill(0.0));
         for (s, c) in shards.iter().zip(&factors) {
@@ -374,13 +360,23 @@ impl<'a> Trainer<'a> {
             };
             objective::by_choices(policy, s, c, values, shares);
         }
-        self.apply(
-            policy,
-            optimiser,
-            sum(gradients.into_iter().flatten()),
-            &by_choice,
-            rate,
-        )
+        self.apply(policy, optimiser, gradient, &by_choice, rate)
+    }
+
+    /// The other half of a batch: ends from the buffer, re-noised, with what they say about the network.
+    fn remembered(&self, policy: &Policy, n: usize, seed: Seed) -> Vec<(Paths, Option<Lesson>)> {
+        if n == 0 {
+            return Vec::new();
+        }
+        let points = self
+            .buffer
+            .sample(&policy.layout, n, &mut seed.stream("pick", 0));
+        let shards = policy.renoise(&points, seed.child("noise", 0));
+        let learn = |mut paths: Paths| {
+            let lesson = policy.learn(&mut paths);
+            (paths, lesson)
+        };
+        shards.into_par_iter().map(learn).collect()
     }
 
     fn apply(
@@ -414,12 +410,30 @@ impl<'a> Trainer<'a> {
     }
 }
 
+/// The loss's gradient by the network's parameters: paths' lessons, each times its path's factor.
+fn network_gradient(
+    policy: &Policy,
+    lessons: Vec<Option<Lesson>>,
+    factors: &[Vec<f64>],
+) -> Option<Vec<Vec<f32>>> {
+    let network = policy.network.as_ref()?;
+    let one = |(lesson, c): (Option<Lesson>, &Vec<f64>)| {
+        lesson.map(|l| {
+            let by_output = objective::by_outputs(l.by_output, network.sizes.outputs, c);
+            l.pass.gradient(network, by_output)
+        })
+    };
+    let all: Vec<_> = lessons.into_par_iter().zip(factors).map(one).collect();
+    sum(all.into_iter().flatten())
+}
+
 fn denoising_gradient(policy: &Policy, shards: &[Paths]) -> Vec<Vec<f32>> {
     let batch = shards.iter().map(|s| s.n).sum();
+    let network = policy.network.as_ref().expect("a policy with a network");
     let one = |s: &Paths| {
         let pass = policy.pass(s).expect("a policy with a network");
-        let by_output = objective::denoising(policy, s, &pass.values, batch);
-        pass.gradient(by_output)
+        let by_output = objective::denoising(policy, s, pass.values(), batch);
+        pass.gradient(network, by_output)
     };
     let all: Vec<_> = shards.par_iter().map(one).collect();
     sum(all.into_iter()).expect("a batch has shards")
