@@ -239,9 +239,13 @@ pub fn intervals(title: &str, rows: &[(String, [f64; 5])]) -> Picture {
     // Room for the names at the right.
     let (low, high) = range(&ends);
     let height = 60.0 + 16.0 * rows.len() as f64;
-    let mut plot = Plot::new(title, (low, high + 0.25 * (high - low)), (0.0, rows.len() as f64))
-        .bare_y()
-        .sized(460.0, height);
+    let mut plot = Plot::new(
+        title,
+        (low, high + 0.25 * (high - low)),
+        (0.0, rows.len() as f64),
+    )
+    .bare_y()
+    .sized(460.0, height);
     for (i, (name, q)) in rows.iter().enumerate() {
         let y = rows.len() as f64 - i as f64 - 0.5;
         plot.line("l0", [(q[0], y), (q[4], y)]);
