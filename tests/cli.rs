@@ -100,7 +100,7 @@ fn with_json_a_usage_error_is_one_document() {
 
 #[test]
 fn commands_of_later_versions_say_so() {
-    for command in ["train", "query", "sbc", "report"] {
+    for command in ["train", "query"] {
         let output = odp(&[command, "x.odp", "--check", "--json"]);
         assert_eq!(code(&output), 2);
         assert!(

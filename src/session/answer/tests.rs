@@ -142,6 +142,12 @@ fn the_document_has_the_keys_that_scripts_read() {
           "ess_bulk": 6.0,
           "ess_tail": 6.0,
           "rhat": null,
+          "mcse_sd": 0.408248290463863,
+          "mcse_q05": 1.0,
+          "mcse_q25": 1.5,
+          "mcse_q50": 2.0,
+          "mcse_q75": 1.5,
+          "mcse_q95": 1.5,
           "present": 1.0
         },
         "c": {
@@ -156,6 +162,12 @@ fn the_document_has_the_keys_that_scripts_read() {
           "ess_bulk": null,
           "ess_tail": null,
           "rhat": null,
+          "mcse_sd": 0.0,
+          "mcse_q05": 0.0,
+          "mcse_q25": 0.0,
+          "mcse_q50": 0.0,
+          "mcse_q75": 0.0,
+          "mcse_q95": 0.0,
           "present": 1.0
         },
         "g": {
@@ -170,6 +182,12 @@ fn the_document_has_the_keys_that_scripts_read() {
           "ess_bulk": 5.25,
           "ess_tail": 5.25,
           "rhat": null,
+          "mcse_sd": 0.49665516008398036,
+          "mcse_q05": 1.5,
+          "mcse_q25": 2.0,
+          "mcse_q50": 1.5,
+          "mcse_q75": 1.5,
+          "mcse_q95": 1.5,
           "present": 0.875
         }
       }

@@ -236,16 +236,16 @@ pub fn weights(log_weights: &[f64]) -> Picture {
 /// Estimates with their ranges, one below the other: (name, 5 %, 25 %, middle, 75 %, 95 %).
 pub fn intervals(title: &str, rows: &[(String, [f64; 5])]) -> Picture {
     let ends: Vec<f64> = rows.iter().flat_map(|(_, q)| [q[0], q[4]]).collect();
-    let longest = rows
-        .iter()
-        .map(|(n, _)| n.chars().count())
-        .max()
-        .unwrap_or(0);
+    // Room for the names at the right.
+    let (low, high) = range(&ends);
     let height = 60.0 + 16.0 * rows.len() as f64;
-    let title = format!("{title}{}", if longest > 0 { "" } else { " (none)" });
-    let mut plot = Plot::new(&title, range(&ends), (0.0, rows.len() as f64))
-        .bare_y()
-        .sized(460.0, height);
+    let mut plot = Plot::new(
+        title,
+        (low, high + 0.25 * (high - low)),
+        (0.0, rows.len() as f64),
+    )
+    .bare_y()
+    .sized(460.0, height);
     for (i, (name, q)) in rows.iter().enumerate() {
         let y = rows.len() as f64 - i as f64 - 0.5;
         plot.line("l0", [(q[0], y), (q[4], y)]);

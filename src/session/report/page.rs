@@ -29,7 +29,7 @@ th:first-child,td:first-child{text-align:left;position:sticky;left:0;background:
 td.warn{color:var(--bad);font-weight:600}
 .graph{overflow:auto;background:#fff;border:1px solid var(--line);border-radius:8px;max-height:640px}
 .graph svg{display:block;margin:0 auto}.graph svg text{fill:#111;font:12px sans-serif}
-footer{padding-bottom:40px;font-size:13px;color:var(--soft)}
+footer{padding-top:28px;padding-bottom:40px;font-size:13px;color:var(--soft)}
 code{font:13px ui-monospace,monospace;overflow-wrap:anywhere}
 ";
 

@@ -253,7 +253,7 @@ fn ranges(record: &Record) -> Option<Section> {
     }
     let picture = picture::intervals("5, 25, 50, 75 and 95 %", &rows);
     Section::new(
-        "marginals",
+        "ranges",
         "Ranges",
         format!("<div class=\"wide\">{}</div>", figure(&picture)),
     )

@@ -100,7 +100,7 @@ pub(super) fn judge(model: &str, request: &SbcRequest, all: Vec<Simulation>) -> 
     }
 }
 
-/// All quantities' names: outputs as they come, then the two that every program has.
+/// All quantities' names in order, then those of the likelihood and of the product.
 fn names(ranked: &[&Simulation]) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for name in ranked.iter().flat_map(|s| s.ranks.keys()) {
@@ -224,7 +224,7 @@ impl Calibration {
         let level = self.alpha / (2 * self.quantities.len().max(1)) as f64;
         match (self.pass, failing.is_empty()) {
             (true, _) => format!(
-                "Pass: no quantity has a p-value below {level:.1e} (a right engine fails {} of the time).",
+                "Pass: no quantity has a p-value below {level:.1e} (a right engine fails with probability {:e}).",
                 self.alpha
             ),
             (false, true) if self.completed == 0 => {
@@ -232,7 +232,7 @@ impl Calibration {
             }
             (false, true) => format!("Fails: {} of the runs ended with an error.", self.failed),
             (false, false) => format!(
-                "Fails at {} (p below {level:.1e}; a right engine fails {} of the time).",
+                "Fails at {} (p below {level:.1e}; a right engine fails with probability {:e}).",
                 failing.join(", "),
                 self.alpha
             ),
