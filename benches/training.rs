@@ -27,7 +27,7 @@ fn main() {
     for [d, width, steps, batch] in SIZES {
         let bound = target(d);
         println!("d {d}, width {width}, T {steps}, batch {batch}");
-        for backend in ["fused", "burn"] {
+        for backend in backends() {
             let each = ["relu", "silu", "gelu"].map(|activation| {
                 let options = [
                     ("T", steps.to_string()),
@@ -49,6 +49,21 @@ fn main() {
         let mut products = Products::new(d, width, steps, batch);
         let ms = least(|n| (0..n).for_each(|_| products.iteration()));
         println!("  {:<26}{ms:>10.2}", "products alone, relu");
+    }
+}
+
+/// Who computes networks: those named after `--`, or both.
+fn backends() -> Vec<&'static str> {
+    let named: Vec<String> = std::env::args().collect();
+    let all = ["fused", "burn"];
+    let chosen: Vec<_> = all
+        .into_iter()
+        .filter(|b| named.iter().any(|n| n == b))
+        .collect();
+    if chosen.is_empty() {
+        all.to_vec()
+    } else {
+        chosen
     }
 }
 

@@ -64,7 +64,7 @@ fn silu(u: f32) -> (f32, f32) {
 #[inline(always)]
 fn gelu(u: f32) -> (f32, f32) {
     // ½ (1 + tanh(t / 2)) is the logistic function of t = 2 √(2/π) (u + 0.044715 u³).
-    const A: f32 = 1.595_769_1;
+    const A: f32 = 1.595_769;
     const B: f32 = A * 0.044_715;
     let square = u * u;
     let s = 1.0 / (1.0 + exp_f32(-u * (A + B * square)));
