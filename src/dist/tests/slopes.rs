@@ -458,7 +458,9 @@ fn tails_move_with_the_transport() {
             };
             // What rounding x to an f64 does to the tail it does to the derivatives.
             let rounding = 64.0 * f64::EPSILON * x.abs() * in_x.abs();
-            if is_clamped(x) || value == f64::NEG_INFINITY || rounding > 1e-3 {
+            // The circle is cut at -π, which is no value of it: the next number up stands for all nearer ones.
+            let at_the_cut = d.name() == "VonMises" && x == (-std::f64::consts::PI).next_up();
+            if is_clamped(x) || at_the_cut || value == f64::NEG_INFINITY || rounding > 1e-3 {
                 continue;
             }
             compared += 1;
