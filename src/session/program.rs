@@ -26,12 +26,12 @@ pub struct Program {
 
 /// How often a loop or recursion that depends on chance is unrolled when nothing else is asked for: the first of these
 /// at which hardly any prior execution runs past the bound.
-const UNROLL: [usize; 7] = [4, 6, 8, 16, 32, 64, 128];
+const UNROLL: [usize; 8] = [3, 4, 6, 8, 16, 32, 64, 128];
 /// Larger graphs are not made just to unroll further.
 const MAX_UNROLLED_NODES: usize = 60_000;
 /// Nor is noise spread over more coordinates than this where they multiply with each level, as in a recursion that calls
 /// itself twice: engines slow down long before the levels that few executions reach.
-const MAX_MULTIPLIED_DIM: usize = 200;
+const MAX_MULTIPLIED_DIM: usize = 64;
 /// Coordinates multiply when they grow by more than this times what the number of levels grows by.
 const MULTIPLIED: f64 = 1.8;
 /// Unrolling further is worth it while more of the prior's executions than this run past the bound.
