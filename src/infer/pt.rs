@@ -95,7 +95,7 @@ impl Engine for Pt {
             noise,
             evaluations: Evaluations {
                 log_r: tower.evaluations,
-                gradient: 0,
+                gradient: found.particles.gradients,
             },
             timing,
             reliable: true,

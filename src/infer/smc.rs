@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use rand::RngExt;
 
-pub use super::population::{Particles, particles, refresh};
+pub use super::population::{Particles, Refreshed, particles, refresh};
 use super::{
     Diagnostics, Engine, Evaluations, InferError, LogZ, Noise, OptionSpec, Outcome, Settings,
     Timing,
@@ -17,6 +17,12 @@ use crate::lower::Target;
 
 /// Numbers of noise held at once, over all particles.
 const MOST_NUMBERS: usize = 20_000_000;
+
+/// Standard deviations by which particles may still be off at the end, nats that log Z may be off for levels that were
+/// left early, and the Pareto k̂ of the families above which rarer ones than were drawn may weigh as much.
+const DRIFTING: f64 = 0.1;
+const RESTLESS: f64 = 0.15;
+const HEAVY: f64 = 0.8;
 
 /// Adaptive tempered sequential Monte Carlo.
 #[derive(Clone, Copy, Debug)]
@@ -158,7 +164,7 @@ fn combine(populations: &[Particles], n_draws: usize, seed: Seed) -> Outcome {
         },
         evaluations: Evaluations {
             log_r: populations.iter().map(|p| p.evaluations).sum(),
-            gradient: 0,
+            gradient: populations.iter().map(|p| p.gradients).sum(),
         },
         reliable: true,
         equal_weight_ess: Some(ess),
@@ -235,6 +241,23 @@ fn judge(outcome: &mut Outcome, populations: &[Particles], n_draws: usize) {
         outcome.distrust(format!(
             "the particles hardly move (acceptance {:.1} %): some direction or mode may not be explored; more moves may help (-O moves=50)",
             100.0 * p.acceptance
+        ));
+    }
+    if let Some(p) = populations.iter().find(|p| p.drift.after > DRIFTING) {
+        outcome.distrust(format!(
+            "the particles are still drifting (noise coordinate {}, by about {:.2} standard deviations): they have not come to rest; more moves may help (-O moves=50)",
+            p.drift.coordinate, p.drift.after
+        ));
+    }
+    if let Some(p) = populations.iter().find(|p| p.unrest > RESTLESS) {
+        outcome.distrust(format!(
+            "levels were left before their particles had come to rest: log Z may be off by {:.2}; more moves may help (-O moves=50)",
+            p.unrest
+        ));
+    }
+    if let Some(k) = populations.iter().filter_map(|p| p.khat).find(|k| *k > HEAVY) {
+        outcome.distrust(format!(
+            "a few prior draws have most of the descendants, and ones that were not drawn may have more (Pareto k {k:.2}); more particles may help (-O particles=100000)"
         ));
     }
     let (low, high) = populations
@@ -401,13 +424,15 @@ mod tests {
         )
         .unwrap();
         let (mut z, mut log_r) = (p.z.clone(), p.log_r.clone());
-        let (acceptance, evaluations) = refresh(&case.target, &mut z, &mut log_r, 3, Seed(2));
-        assert!(acceptance > 0.2 && evaluations == 8000 && z != p.z);
+        let alone: Vec<u32> = (0..2000).collect();
+        let done = refresh(&case.target, &mut z, &mut log_r, &alone, 3, Seed(2));
+        assert!(done.acceptance > 0.2 && done.evaluations == 8000 && z != p.z);
+        assert_eq!(done.drift, Default::default());
         check_moments(&case, &z, 1500.0);
         let mut right = vec![0.0; 2000];
         case.target.log_r(&z, &mut right);
         assert_eq!(log_r, right);
-        refresh(&case.target, &mut z[..10].to_vec(), &mut [0.0], 3, Seed(2));
+        refresh(&case.target, &mut z[..10].to_vec(), &mut [0.0], &[0], 3, Seed(2));
     }
 
     #[test]
