@@ -5,7 +5,7 @@
                                [--jobs 2] [--json RESULTS] [--markdown]
 
 An answer is *wrong* where a mean is off by more than 0.1 sd and 4.5 of its standard errors (of the effective draws that the answer
-claims), an sd by more than 10 % and 4.5 of its standard errors, or log Z by more than 4.5 of its own standard errors and 0.02.
+claims), an sd by more than 10 % and 4.5 of its standard errors (by the true kurtosis), or log Z by more than 4.5 of its own standard errors and 0.02.
 """
 import argparse, concurrent.futures, fnmatch, json, math, pathlib, subprocess, time
 
@@ -33,7 +33,7 @@ def judge(truth, doc):
         worst = max(worst, off / max(error, 1e-300))
         if off > max(0.1 * want["sd"], 4.5 * error) + 1e-9: bad.append(f"{name} {got['mean']:.4g}, not {want['mean']:.4g} ({off / want['sd']:.2f} sd)")
         wide = abs(got["sd"] / want["sd"] - 1) if want["sd"] > 1e-9 else 0
-        if want["sd"] > 1e-9 and wide > max(0.1, 4.5 / math.sqrt(2 * n)) and not is_share(want): bad.append(f"sd of {name} {got['sd']:.4g}, not {want['sd']:.4g}")
+        if want["sd"] > 1e-9 and wide > max(0.1, 4.5 * math.sqrt((want.get("kurtosis", 3) - 1) / (4 * n))) and not is_share(want): bad.append(f"sd of {name} {got['sd']:.4g}, not {want['sd']:.4g}")
     z = doc["log_z"]; off_z = None
     if z["estimate"] is not None:
         off_z = (z["estimate"] - truth["log_z"]) / max(z["se"], 1e-9) if z["se"] else 0.0

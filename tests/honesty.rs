@@ -11,7 +11,9 @@ fn answer(name: &str, engine: &str) -> (Answer, Value) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/honesty");
     let read = |end: &str| std::fs::read_to_string(folder.join(format!("{name}.{end}"))).unwrap();
     let program = Session::compile("model.odp", &read("odp"), Arc::new(NoFiles)).unwrap();
-    let bound = program.bind(&Inputs::default(), &Limits::default()).unwrap();
+    let bound = program
+        .bind(&Inputs::default(), &Limits::default())
+        .unwrap();
     let answer = bound.infer(&InferRequest::new(engine, 1)).unwrap();
     (answer, serde_json::from_str(&read("json")).unwrap())
 }
@@ -23,7 +25,10 @@ fn misses(answer: &Answer, truth: &Value) -> Vec<String> {
     for (name, want) in truth["params"].as_object().unwrap() {
         let (mean, sd) = (want["mean"].as_f64().unwrap(), want["sd"].as_f64().unwrap());
         let got = answer.parameters.iter().find(|(n, _)| n == name).unwrap().1;
-        let worth = got.ess_bulk.unwrap_or(1.0).clamp(1.0, answer.draws.n as f64);
+        let worth = got
+            .ess_bulk
+            .unwrap_or(1.0)
+            .clamp(1.0, answer.draws.n as f64);
         let allowed = (0.1 * sd).max(4.5 * sd / worth.sqrt());
         if got.mean.is_none_or(|m| (m - mean).abs() > allowed) {
             bad.push(format!("{name}: mean {:?}, truth {mean}", got.mean));
@@ -51,7 +56,10 @@ fn a_wrong_answer_is_not_called_reliable() {
     for (name, engine) in cases {
         let (answer, truth) = answer(name, engine);
         let bad = misses(&answer, &truth);
-        assert!(bad.is_empty() || !answer.reliable, "{name}, {engine}: {bad:?}");
+        assert!(
+            bad.is_empty() || !answer.reliable,
+            "{name}, {engine}: {bad:?}"
+        );
     }
 }
 
@@ -68,6 +76,10 @@ fn a_right_answer_to_a_hard_program_may_be_called_reliable() {
     for (name, engine) in cases {
         let (answer, truth) = answer(name, engine);
         let bad = misses(&answer, &truth);
-        assert!(bad.is_empty() && answer.reliable, "{name}, {engine}: {bad:?} {:?}", answer.warnings);
+        assert!(
+            bad.is_empty() && answer.reliable,
+            "{name}, {engine}: {bad:?} {:?}",
+            answer.warnings
+        );
     }
 }

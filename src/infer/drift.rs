@@ -1,13 +1,15 @@
 //! Whether draws stand still in law: moves that leave the posterior as it is may carry single draws, but not their means.
 //!
 //! ```text
-//! start z ──exact moves──▶ z'      Δ = mean f(z') − mean f(z),   ρ = correlation of f(z) with f(z')
+//! start z ──exact moves──▶ z'      Δ = mean f(z') − mean f(z),   ρ = regression of f(z') on f(z)
 //! bias at the start ≈ Δ / (1 − ρ),   bias that is left ≈ ρ Δ / (1 − ρ)
 //! ```
-//! f runs over every coordinate and its square about the mean, clipped at four standard deviations. The standard error of Δ
-//! sums over *groups* of related draws, so that few ancestors do not look like many. What moves cannot cross (a gap
+//! f runs over every coordinate and its square about the mean, clipped at four standard deviations, and over being in the
+//! coordinate's tails: a narrow place that draws only begin to enter shows there first. The standard error of Δ sums over *groups* of related draws, so that few ancestors do not look like many. What moves cannot cross (a gap
 //! between modes) is not seen.
 
+/// Shares of the draws in the tails that are looked at.
+const TAILS: [f64; 2] = [0.01, 0.05];
 /// Standard deviations at which features are clipped.
 const CLIP: f64 = 4.0;
 /// A change by less than so many of its standard errors is chance: with a few hundred features, once in a thousand runs.
@@ -28,26 +30,33 @@ pub(crate) struct Drift {
     pub coordinate: usize,
 }
 
-/// Compares draws before and after exact moves: `[n, dim]` both, `groups: [n]`.
-pub(crate) fn drift(start: &[f64], now: &[f64], dim: usize, groups: &[u32]) -> Drift {
+/// Compares draws before exact moves with snapshots of them during and after: `[n, dim]` all, `groups: [n]`. Features are
+/// averaged over the snapshots, which makes for less noise.
+pub(crate) fn drift(start: &[f64], snapshots: &[Vec<f64>], dim: usize, groups: &[u32]) -> Drift {
     let mut worst = Drift::default();
-    if groups.len() < 50 {
+    let Some(last) = snapshots.last().filter(|_| groups.len() >= 50) else {
         return worst;
-    }
+    };
     for j in 0..dim {
-        let (x, y) = (column(start, j, dim), column(now, j, dim));
+        let (x, y) = (column(start, j, dim), column(last, j, dim));
         let (centre, scale) = pooled(&x, &y);
         if scale.is_nan() || scale <= 1e-12 * (1.0 + centre.abs()) {
             continue;
         }
         let standard = |v: &f64| ((v - centre) / scale).clamp(-CLIP, CLIP);
-        let (x, y): (Vec<f64>, Vec<f64>) =
-            (x.iter().map(standard).collect(), y.iter().map(standard).collect());
-        let squares = |x: &[f64]| x.iter().map(|v| v * v).collect::<Vec<f64>>();
-        let place = change(&x, &y, groups);
+        let x: Vec<f64> = x.iter().map(standard).collect();
+        let y: Vec<Vec<f64>> = snapshots
+            .iter()
+            .map(|z| column(z, j, dim).iter().map(standard).collect())
+            .collect();
+        let place = compare(&x, &y, groups, &|v| v);
         // A variance that is off by b is a standard deviation that is off by b/2.
-        let width = change(&squares(&x), &squares(&y), groups).map(|(b, a)| (0.5 * b, 0.5 * a));
-        for (before, after) in [place, width].into_iter().flatten() {
+        let width = compare(&x, &y, groups, &|v| v * v).map(|(b, a)| (0.5 * b, 0.5 * a));
+        for (before, after) in [place, width]
+            .into_iter()
+            .chain(edges(&x, &y, groups))
+            .flatten()
+        {
             if before > worst.before {
                 (worst.before, worst.coordinate) = (before, j);
             }
@@ -55,6 +64,45 @@ pub(crate) fn drift(start: &[f64], now: &[f64], dim: usize, groups: &[u32]) -> D
         }
     }
     worst
+}
+
+/// The change of one feature, averaged over the snapshots.
+fn compare(
+    x: &[f64],
+    y: &[Vec<f64>],
+    groups: &[u32],
+    feature: &dyn Fn(f64) -> f64,
+) -> Option<(f64, f64)> {
+    let before: Vec<f64> = x.iter().map(|v| feature(*v)).collect();
+    let mut after = vec![0.0; x.len()];
+    let share = 1.0 / y.len() as f64;
+    for y in y {
+        after
+            .iter_mut()
+            .zip(y)
+            .for_each(|(a, v)| *a += share * feature(*v));
+    }
+    change(&before, &after, groups)
+}
+
+/// Changes of the shares in the tails, in standard deviations of being there. Ties at an edge are no tail.
+fn edges(x: &[f64], y: &[Vec<f64>], groups: &[u32]) -> Vec<Option<(f64, f64)>> {
+    let mut sorted = x.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let one = |inside: &dyn Fn(f64) -> bool| {
+        let mark = |v: f64| f64::from(u8::from(inside(v)));
+        let marked: Vec<f64> = x.iter().map(|v| mark(*v)).collect();
+        let (_, sd) = pooled(&marked, &marked);
+        compare(x, y, groups, &mark)
+            .filter(|_| sd > 0.0)
+            .map(|(before, after)| (before / sd, after / sd))
+    };
+    let both = |share: f64| {
+        let at = (share * x.len() as f64) as usize;
+        let (low, high) = (sorted[at], sorted[x.len() - 1 - at]);
+        [one(&|v| v < low), one(&|v| v > high)]
+    };
+    TAILS.into_iter().flat_map(both).collect()
 }
 
 /// The remaining bias of the mean of one feature of each draw, in its own units; 0 where chance explains it.
@@ -76,7 +124,7 @@ fn change(x: &[f64], y: &[f64], groups: &[u32]) -> Option<(f64, f64)> {
         return None;
     }
     let se = sums.iter().map(|s| s * s).sum::<f64>().sqrt() / n;
-    let memory = correlation(x, y).clamp(0.0, MOST_MEMORY);
+    let memory = slope(x, y).clamp(0.0, MOST_MEMORY);
     (delta.abs() > CHANCE * se).then(|| {
         let before = delta.abs() / (1.0 - memory);
         (before, memory * before)
@@ -95,6 +143,12 @@ fn pooled(x: &[f64], y: &[f64]) -> (f64, f64) {
         mean,
         (all().map(|v| (v - mean) * (v - mean)).sum::<f64>() / n).sqrt(),
     )
+}
+
+/// How much of a deviation at the start is left on average: the regression of y on x.
+fn slope(x: &[f64], y: &[f64]) -> f64 {
+    let spread = |x: &[f64]| pooled(x, x).1;
+    correlation(x, y) * spread(y) / spread(x).max(1e-150)
 }
 
 pub(crate) fn correlation(x: &[f64], y: &[f64]) -> f64 {
@@ -123,33 +177,44 @@ mod tests {
         fill_normal(&mut e, &mut rng);
         x.iter_mut().for_each(|x| *x = shift + width * *x);
         let noise = (1.0 - keep * keep).sqrt();
-        let y = x.iter().zip(&e).map(|(x, e)| keep * x + noise * e).collect();
+        let y = x
+            .iter()
+            .zip(&e)
+            .map(|(x, e)| keep * x + noise * e)
+            .collect();
         (x, y, (0..4000).collect())
     }
 
     #[test]
     fn draws_that_stand_still_in_law_do_not_drift() {
         let (x, y, groups) = steps(0.0, 1.0, 0.7);
-        assert_eq!(drift(&x, &y, 1, &groups), Drift::default());
+        assert_eq!(drift(&x, &[y], 1, &groups), Drift::default());
     }
 
     #[test]
     fn a_bias_is_measured_before_it_is_gone() {
         // 30 % of the way: Δ = 0.15 ± .012, memory .7, so 0.5 before and .35 after, to a tenth or so.
         let (x, y, groups) = steps(0.5, 1.0, 0.7);
-        let found = drift(&x, &y, 1, &groups);
-        assert!((found.before - 0.5).abs() < 0.12 && (found.after - 0.35).abs() < 0.1, "{found:?}");
+        let found = drift(&x, &[y], 1, &groups);
+        assert!(
+            (found.before - 0.5).abs() < 0.12 && (found.after - 0.35).abs() < 0.1,
+            "{found:?}"
+        );
         let (x, y, groups) = steps(0.0, 0.7, 0.7);
-        assert!(drift(&x, &y, 1, &groups).before > 0.15);
+        assert!(drift(&x, &[y], 1, &groups).before > 0.15);
     }
 
     #[test]
     fn a_handful_of_families_proves_nothing() {
         let (x, y, _) = steps(0.5, 1.0, 0.7);
         let few: Vec<u32> = (0..4000).map(|i| i % 3).collect();
+        let y = [y];
         assert_eq!(drift(&x, &y, 1, &few), Drift::default());
         let many: Vec<u32> = (0..4000).collect();
-        assert_eq!(drift(&x[..40], &y[..40], 1, &many[..40]), Drift::default());
+        assert_eq!(
+            drift(&x[..40], &[y[0][..40].to_vec()], 1, &many[..40]),
+            Drift::default()
+        );
         assert!(drift(&x, &y, 1, &many).before > 0.0);
     }
 }

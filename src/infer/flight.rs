@@ -1,7 +1,7 @@
 //! Particles that follow gradients: one Hamiltonian trajectory each, all in one batch, each with a step size of its own.
 //!
-//! Step sizes are drawn anew for each trajectory over a factor of [`SPAN`], so that narrow places get steps that fit; their
-//! middle follows the acceptance. Trajectories run in the coordinates of a Gaussian fitted to the *other* half of the
+//! Step sizes are drawn anew for each trajectory, most over a factor of [`SPAN`] and some over a hundred, so that narrow places
+//! get steps that fit; their middle follows the acceptance. Trajectories run in the coordinates of a Gaussian fitted to the *other* half of the
 //! particles.
 //!
 //! # Source
@@ -20,6 +20,9 @@ use crate::lower::Target;
 const STEPS: usize = 8;
 /// Ratio of the largest step size to the smallest.
 const SPAN: f64 = 8.0;
+/// Share of the trajectories with a step size anywhere between [`LEAST`] and 1 times the middle one.
+const ANYWHERE: f64 = 0.25;
+const LEAST: f64 = 0.02;
 /// Mean acceptance that the middle step size is steered to: below that of equal steps, since the largest ones are meant to
 /// fail in narrow places.
 const GOAL: f64 = 0.65;
@@ -49,6 +52,15 @@ impl Glider {
         Glider { middle: FIRST }
     }
 
+    /// A step size from a number in (0, 1).
+    fn step(&self, u: f64) -> f64 {
+        let scale = match u < ANYWHERE {
+            true => LEAST.powf(u / ANYWHERE),
+            false => SPAN.powf((u - ANYWHERE) / (1.0 - ANYWHERE) - 0.5),
+        };
+        self.middle * scale
+    }
+
     /// Moves every particle of a tempered level along one trajectory; returns the share accepted and the gradients spent.
     /// `shape(i)` gives the coordinates that particle i flies in.
     pub fn glide<'a>(
@@ -66,9 +78,7 @@ impl Glider {
             momentum: vec![0.0; n * d],
             log_r: vec![0.0; n],
             gradient: vec![0.0; n * d],
-            step: (0..n)
-                .map(|_| self.middle * SPAN.powf(rng.random::<f64>() - 0.5))
-                .collect(),
+            step: (0..n).map(|_| self.step(rng.random())).collect(),
             beta: level.beta(),
             shapes: (0..n).map(shape).collect(),
         };
@@ -80,7 +90,11 @@ impl Glider {
         }
         let mut accepted = 0.0;
         for (i, (before, after)) in before.into_iter().zip(flock.energies(d)).enumerate() {
-            let ratio = if after.is_nan() { f64::NEG_INFINITY } else { before - after };
+            let ratio = if after.is_nan() {
+                f64::NEG_INFINITY
+            } else {
+                before - after
+            };
             let u: f64 = rng.random();
             accepted += ratio.min(0.0).exp();
             if u.ln() < ratio {
@@ -109,11 +123,13 @@ impl Flock<'_> {
     fn leap(&mut self, target: &dyn Target, d: usize) {
         self.kick(d);
         let rows = self.z.par_chunks_mut(d).zip(self.momentum.par_chunks(d));
-        rows.zip(&self.shapes).zip(&self.step).for_each(|(((z, p), shape), e)| {
-            let mut moved = vec![0.0; d];
-            shape.scale(p, &mut moved);
-            z.iter_mut().zip(&moved).for_each(|(z, v)| *z += e * v);
-        });
+        rows.zip(&self.shapes)
+            .zip(&self.step)
+            .for_each(|(((z, p), shape), e)| {
+                let mut moved = vec![0.0; d];
+                shape.scale(p, &mut moved);
+                z.iter_mut().zip(&moved).for_each(|(z, v)| *z += e * v);
+            });
         target.log_r_gradient(&self.z, &mut self.log_r, &mut self.gradient);
         self.kick(d);
     }
@@ -123,12 +139,16 @@ impl Flock<'_> {
         let beta = self.beta;
         let rows = self.momentum.par_chunks_mut(d).zip(self.z.par_chunks(d));
         let rows = rows.zip(self.gradient.par_chunks(d));
-        rows.zip(&self.shapes).zip(&self.step).for_each(|((((p, z), g), shape), e)| {
-            let total: Vec<f64> = g.iter().zip(z).map(|(g, z)| beta * g - z).collect();
-            let mut pulled = vec![0.0; d];
-            shape.pull_back(&total, &mut pulled);
-            p.iter_mut().zip(&pulled).for_each(|(p, g)| *p += 0.5 * e * g);
-        });
+        rows.zip(&self.shapes)
+            .zip(&self.step)
+            .for_each(|((((p, z), g), shape), e)| {
+                let total: Vec<f64> = g.iter().zip(z).map(|(g, z)| beta * g - z).collect();
+                let mut pulled = vec![0.0; d];
+                shape.pull_back(&total, &mut pulled);
+                p.iter_mut()
+                    .zip(&pulled)
+                    .for_each(|(p, g)| *p += 0.5 * e * g);
+            });
     }
 }
 
@@ -143,7 +163,11 @@ mod tests {
         let case = linear();
         let d = case.target.dim();
         let mut rng = Seed(2).stream("test", 0);
-        let mut cloud = Cloud { z: vec![0.0; 3000 * d], scores: Vec::new(), dim: d };
+        let mut cloud = Cloud {
+            z: vec![0.0; 3000 * d],
+            scores: Vec::new(),
+            dim: d,
+        };
         fill_normal(&mut cloud.z, &mut rng);
         score(&case.target, &cloud.z, false, &mut cloud.scores);
         let standard = Gaussian::standard(d);
@@ -151,14 +175,23 @@ mod tests {
         let mut glider = Glider::new();
         for k in 0..5 {
             let seed = Seed(7).child("flight", k);
-            let (share, spent) = glider.glide(&mut cloud, Level::Hard(0.0), &case.target, |_| &standard, seed);
+            let (share, spent) = glider.glide(
+                &mut cloud,
+                Level::Hard(0.0),
+                &case.target,
+                |_| &standard,
+                seed,
+            );
             assert!(share > 0.5 && spent == 27_000);
         }
         for j in 0..d {
             let x: Vec<f64> = cloud.z.iter().skip(j).step_by(d).copied().collect();
             let (mean, sd) = crate::draws::mean_sd(&x, None);
             // 5 standard errors.
-            assert!(mean.abs() < 5.0 / 3000f64.sqrt() && (sd - 1.0).abs() < 5.0 / 6000f64.sqrt(), "{j}: {mean} {sd}");
+            assert!(
+                mean.abs() < 5.0 / 3000f64.sqrt() && (sd - 1.0).abs() < 5.0 / 6000f64.sqrt(),
+                "{j}: {mean} {sd}"
+            );
         }
     }
 }

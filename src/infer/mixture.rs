@@ -183,7 +183,11 @@ impl Mixture {
                 own[c] += p * p / n;
             }
         }
-        let sure = own.iter().zip(&share).map(|(o, s)| o / s.max(1e-300)).collect();
+        let sure = own
+            .iter()
+            .zip(&share)
+            .map(|(o, s)| o / s.max(1e-300))
+            .collect();
         (share, sure)
     }
 

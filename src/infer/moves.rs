@@ -97,7 +97,9 @@ impl Repertoire {
             .map(|half| Shape::fit(half, target, &mut rng))
             .into();
         self.start = z.to_vec();
-        self.tails = (0..target.dim()).map(|j| tails(z, j, target.dim())).collect();
+        self.tails = (0..target.dim())
+            .map(|j| tails(z, j, target.dim()))
+            .collect();
     }
 
     fn shape(&self, i: usize, n: usize) -> &Shape {
@@ -189,9 +191,14 @@ impl Repertoire {
         accepted as f64 / scores.len() as f64
     }
 
+    /// Whether there are separated modes to jump between.
+    pub fn has_modes(&self) -> bool {
+        self.shapes.iter().any(Shape::has_modes)
+    }
+
     /// Probability of each kind: partly even, partly by its gain.
     fn shares(&self) -> Vec<f64> {
-        let modes = self.shapes.iter().any(Shape::has_modes);
+        let modes = self.has_modes();
         let able: Vec<bool> = self
             .kinds
             .iter()
@@ -234,12 +241,19 @@ impl Repertoire {
                 .max(tail(&|v| v < low))
                 .max(tail(&|v| v > high))
         };
-        (0..d).into_par_iter().map(of).collect::<Vec<f64>>().into_iter().fold(0.0, f64::max)
+        (0..d)
+            .into_par_iter()
+            .map(of)
+            .collect::<Vec<f64>>()
+            .into_iter()
+            .fold(0.0, f64::max)
     }
 
-    /// How far the particles have drifted since the stage began; `families: [n]` are those of related particles.
-    pub fn drift(&self, cloud: &Cloud, families: &[u32]) -> Drift {
-        drift(&self.start, &cloud.z, cloud.dim, families)
+    /// How far the particles have drifted since the stage began, by snapshots of it; `families: [n]` are those of related
+    /// particles.
+    pub fn drift(&self, snapshots: &[Vec<f64>], families: &[u32]) -> Drift {
+        let dim = self.tails.len();
+        drift(&self.start, snapshots, dim, families)
     }
 }
 

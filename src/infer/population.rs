@@ -30,6 +30,13 @@ const LAST_FORGOTTEN: f64 = 0.1;
 /// A stage may take this many times the nominal number of moves; the last one, this many more.
 const PATIENCE: usize = 3;
 const LAST_PATIENCE: usize = 8;
+/// After the nominal number of moves, the stage ends where the memory has not faded by this much over so many more.
+const FADING: f64 = 0.03;
+const LOOK: usize = 6;
+/// The last stage has so many times the nominal number first: its moves are a test of all stages before.
+const LAST_MOVES: usize = 4;
+/// Draws that are refreshed are looked at every so many moves.
+const SNAPSHOT: usize = 3;
 /// Noise coordinates above which gradients, where there are any, come in at once; below, where simpler moves fail.
 const MANY: usize = 12;
 /// Families that a Pareto tail can be fitted to.
@@ -58,6 +65,8 @@ pub struct Particles {
     pub unrest: f64,
     /// Pareto k̂ of the weight that each prior draw's descendants hold; `None` where few draws have descendants.
     pub khat: Option<f64>,
+    /// Whether the particles lie in separated modes, as far as can be seen.
+    pub modes: bool,
     /// How far the last level's particles drifted.
     pub drift: Drift,
     /// The exponents β of the levels, ascending to 1 (levels of the penalty phase count as 0).
@@ -138,6 +147,7 @@ fn without_noise(target: &dyn Target, n: usize) -> Result<Particles, InferError>
         log_z_se: 0.0,
         unrest: 0.0,
         khat: None,
+        modes: false,
         drift: Drift::default(),
         schedule: vec![1.0],
         evaluations: 1,
@@ -191,15 +201,19 @@ pub fn refresh(
     repertoire.fit(&cloud.z, target);
     let smooth = target.structure().smooth && dim > 1;
     let mut accepted = 0.0;
+    let mut snapshots = Vec::new();
     for k in 0..moves {
-        accepted += if smooth && k % 4 == 3 {
+        accepted += if smooth && k % 3 == 2 {
             repertoire.glide(&mut cloud, Level::POSTERIOR, target, &mut done.gradients)
         } else {
             repertoire.sweep(&mut cloud, Level::POSTERIOR, target, &mut done.evaluations)
         };
+        if 2 * k >= moves && (moves - 1 - k).is_multiple_of(SNAPSHOT) {
+            snapshots.push(cloud.z.clone());
+        }
     }
     done.acceptance = accepted / moves.max(1) as f64;
-    done.drift = repertoire.drift(&cloud, families);
+    done.drift = repertoire.drift(&snapshots, families);
     log_r
         .iter_mut()
         .zip(&cloud.scores)
@@ -210,7 +224,11 @@ pub fn refresh(
 
 /// Pareto k̂ of the families' shares.
 fn tail_of_families(shares: &[f64]) -> Option<f64> {
-    let log: Vec<f64> = shares.iter().filter(|s| **s > 0.0).map(|s| s.ln()).collect();
+    let log: Vec<f64> = shares
+        .iter()
+        .filter(|s| **s > 0.0)
+        .map(|s| s.ln())
+        .collect();
     if log.len() < LEAST_FAMILIES {
         return None;
     }
@@ -451,6 +469,7 @@ impl<'a> Run<'a> {
         let smooth = self.target.structure().smooth && !self.level.is_soft() && self.cloud.dim > 1;
         let soon = self.cloud.dim > MANY;
         let (mut accepted, mut done) = (0.0, 0);
+        let mut before_that = f64::INFINITY;
         while done < most && !budget.exhausted() {
             accepted += if smooth && done % 3 == 2 && (soon || done > least) {
                 repertoire.glide(
@@ -468,13 +487,23 @@ impl<'a> Run<'a> {
                 )
             };
             done += 1;
-            if done >= least && repertoire.memory(&self.cloud) < forgotten {
+            if done < least {
+                continue;
+            }
+            let memory = repertoire.memory(&self.cloud);
+            let enough = if last { LAST_MOVES * moves } else { moves };
+            let check = done >= enough && (done - enough).is_multiple_of(LOOK);
+            // Memory that does not fade is that of a mode, which moves do not leave: its weight is known all the same.
+            if memory < forgotten || (check && memory > before_that - FADING) {
                 break;
+            }
+            if check {
+                before_that = memory;
             }
         }
         self.restless = left_over(&before, &self.log_r(), &self.lineage);
         if last {
-            self.drift = repertoire.drift(&self.cloud, &self.lineage);
+            self.drift = repertoire.drift(&[self.cloud.z.clone()], &self.lineage);
         }
         self.acceptance = if done > 0 {
             accepted / done as f64
@@ -518,6 +547,7 @@ impl<'a> Run<'a> {
             log_z_se: self.variance.sqrt().hypot(self.unrest),
             unrest: self.unrest,
             khat: self.khat,
+            modes: repertoire.has_modes(),
             drift: self.drift,
             schedule: self.schedule,
             evaluations: self.evaluations,

@@ -48,7 +48,8 @@ pub(crate) fn kinds(target: &dyn Target) -> Vec<Kind> {
         kinds.extend([1.0, 0.5].map(Kind::Cross));
         kinds.extend([1.0, 0.4, 0.1].map(Kind::Block));
     }
-    kinds.push(Kind::Narrow);
+    // Few of its steps fit where they are tried, and none of the others fits in narrow places: three shares.
+    kinds.extend([Kind::Narrow; 3]);
     if !target.structure().discrete.is_empty() {
         kinds.push(Kind::Site);
     }

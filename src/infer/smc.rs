@@ -234,9 +234,10 @@ fn judge(outcome: &mut Outcome, populations: &[Particles], n_draws: usize) {
             p.reached
         ));
     }
+    // In separated modes particles remember their mode for good; its weight is known from the way there.
     if let Some(p) = populations
         .iter()
-        .find(|p| p.memory > 0.7 && p.reached >= 1.0)
+        .find(|p| p.memory > 0.7 && !p.modes && p.reached >= 1.0)
     {
         outcome.distrust(format!(
             "the particles hardly move (acceptance {:.1} %): some direction or mode may not be explored; more moves may help (-O moves=50)",
@@ -255,7 +256,11 @@ fn judge(outcome: &mut Outcome, populations: &[Particles], n_draws: usize) {
             p.unrest
         ));
     }
-    if let Some(k) = populations.iter().filter_map(|p| p.khat).find(|k| *k > HEAVY) {
+    if let Some(k) = populations
+        .iter()
+        .filter_map(|p| p.khat)
+        .find(|k| *k > HEAVY)
+    {
         outcome.distrust(format!(
             "a few prior draws have most of the descendants, and ones that were not drawn may have more (Pareto k {k:.2}); more particles may help (-O particles=100000)"
         ));
@@ -432,7 +437,14 @@ mod tests {
         let mut right = vec![0.0; 2000];
         case.target.log_r(&z, &mut right);
         assert_eq!(log_r, right);
-        refresh(&case.target, &mut z[..10].to_vec(), &mut [0.0], &[0], 3, Seed(2));
+        refresh(
+            &case.target,
+            &mut z[..10].to_vec(),
+            &mut [0.0],
+            &[0],
+            3,
+            Seed(2),
+        );
     }
 
     #[test]

@@ -14,20 +14,23 @@ ALL = {}
 
 def program(name, why, text, params, log_z, smooth=True, options=None):
     ALL[name] = dict(why=why, smooth=smooth, log_z=float(log_z), options=options or {},
-                     params={k: dict(mean=float(m), sd=float(s)) for k, (m, s) in params.items()})
+                     params={k: dict(zip(("mean", "sd", "kurtosis"), map(float, v))) for k, v in params.items()})
     (HERE / f"{name}.odp").write_text(f"/// {why}\n" + text.strip() + "\n")
 
 
 def share(p): return p, math.sqrt(p * (1 - p))
 
 
+def moments(w, v):
+    """Mean, sd and kurtosis of values v with probabilities w."""
+    m = (w * v).sum(); s2 = (w * (v - m) ** 2).sum()
+    return m, math.sqrt(s2), (w * (v - m) ** 4).sum() / max(s2 * s2, 1e-300)
+
+
 def from_grid(log_w, values, cell):
     """log Z and (mean, sd) of each of `values` under exp(log_w) on a grid of cells of volume `cell`."""
     top = log_w.max(); w = np.exp(log_w - top); total = w.sum()
-    def moments(v):
-        m = (w * v).sum() / total
-        return m, math.sqrt(max((w * (v - m) ** 2).sum() / total, 0))
-    return top + math.log(total * cell), {k: moments(v) for k, v in values.items()}
+    return top + math.log(total * cell), {k: moments(w / total, v) for k, v in values.items()}
 
 
 def normal(x, m, s): return stats.norm.logpdf(x, m, s)
@@ -264,7 +267,7 @@ linear_switches()
 counts = [4, 5, 4, 0, 1, 4, 3, 4, 0, 6, 3, 3, 4, 0, 2, 6, 3, 3, 5, 4, 1, 1, 0, 2, 1, 0, 3, 1, 0, 1]
 def segment(c): return special.gammaln(2 + sum(c)) - (2 + sum(c)) * math.log(1 + len(c)) - sum(special.gammaln(x + 1) for x in c)
 lw = np.array([segment(counts[:t]) + segment(counts[t:]) - math.log(31) for t in range(31)])
-z = special.logsumexp(lw); w = np.exp(lw - z); ts = np.arange(31); m = (w * ts).sum()
+z = special.logsumexp(lw); w = np.exp(lw - z); ts = np.arange(31)
 program("change_point", "A change point with rates for each side.", f"""
 let y = {counts}
 sample t ~ DiscreteUniform(0, 30)
@@ -273,7 +276,7 @@ sample late ~ Gamma(2, 1)
 for i in 0..30 {{
   observe y[i] ~ Poisson(if i < t {{ early }} else {{ late }})
 }}
-return {{ t }}""", {"t": (m, math.sqrt((w * (ts - m) ** 2).sum()))}, z, smooth=False)
+return {{ t }}""", {"t": moments(w, ts)}, z, smooth=False)
 la = math.log(0.001) + normal(8, 8, math.hypot(.1, .1)); lb = math.log(.999) + normal(8, 0, math.hypot(1, .1)) ; z = np.logaddexp(la, lb); pa = math.exp(la - z)
 xa, xb, va, vb = 8.0, 8 / 1.01, .005, .01 / 1.01; m = pa * xa + (1 - pa) * xb
 program("branch_rare", "An arm with a chance of one in a thousand explains everything.", """

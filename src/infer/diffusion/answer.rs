@@ -34,6 +34,7 @@ pub(super) fn draw(
             seed.child("draws", attempt),
         )
     };
+    let failures = target.failures();
     let mut weighted = weigh(trained, exactify::DEFENCE, 0);
     if weighted.weak() {
         weighted = weighted.or(weigh(trained, exactify::STRONG_DEFENCE, 1));
@@ -56,15 +57,16 @@ pub(super) fn draw(
         weighted = weighted.or(again);
     }
     let policy = &trained.candidate.policy;
+    let failed = failed_share(failures, target.failures());
     let mut stream = seed.stream("resample", 0);
     let resampled = weighted.resample(policy, target, settings.n_draws, &mut stream);
     let ((mut z, families), moves) = match (resampled, particles) {
         // Better SMC's particles, moved on, than a handful of paths; the verdict below stays.
         (_, Some(p)) if weighted.weak() => {
-            (spread(p, settings.n_draws, &mut stream), 4 * recipe.refresh)
+            (spread(p, settings.n_draws, &mut stream), 2 * recipe.refresh)
         }
         (Some(drawn), _) => (drawn, recipe.refresh),
-        (None, Some(p)) => (spread(p, settings.n_draws, &mut stream), 4 * recipe.refresh),
+        (None, Some(p)) => (spread(p, settings.n_draws, &mut stream), 2 * recipe.refresh),
         (None, None) => {
             return Err(InferError::ImpossibleEvidence {
                 tried: trainer.evaluations,
@@ -84,7 +86,7 @@ pub(super) fn draw(
     let evidence = Evidence {
         smc: particles.map(|p| (p.log_z, p.log_z_se)),
         particles: trained.eubo.is_finite().then_some(trained.eubo),
-        failed: failed_rate(target),
+        failed,
         drift: moved.drift,
     };
     let warnings = verdict(&weighted, &evidence);
@@ -149,13 +151,10 @@ fn spread(particles: &Particles, n: usize, stream: &mut Stream) -> (Vec<f64>, Ve
     )
 }
 
-fn failed_rate(target: &dyn Target) -> f64 {
-    let (failed, all) = target.failures();
-    if all == 0 {
-        0.0
-    } else {
-        failed as f64 / all as f64
-    }
+/// Share of the executions between two counts of (failed, all) that failed.
+fn failed_share(before: (u64, u64), after: (u64, u64)) -> f64 {
+    let all = after.1.saturating_sub(before.1);
+    after.0.saturating_sub(before.0) as f64 / all.max(1) as f64
 }
 
 fn outcome(
@@ -186,7 +185,7 @@ fn outcome(
             is_ess: Some(w.ess),
             khat: w.khat.is_finite().then_some(w.khat),
             violation_rate: Some(w.impossible),
-            failed_rate: Some(failed_rate(target)),
+            failed_rate: Some(failed_share((0, 0), target.failures())),
             acceptance: Some(moved.acceptance),
             ..Diagnostics::default()
         },

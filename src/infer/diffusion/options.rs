@@ -65,7 +65,7 @@ pub(crate) const SPECS: &[OptionSpec] = &[
     ),
     option(
         "refresh",
-        "8",
+        "24",
         "exact moves in noise space after resampling",
     ),
     option("device", "flex", "where networks run"),
@@ -135,7 +135,7 @@ impl Recipe {
             moves: options.count("moves", 1)?.unwrap_or(6),
             components,
             paths: options.count("paths", 16)?,
-            refresh: options.count("refresh", 0)?.unwrap_or(8),
+            refresh: options.count("refresh", 0)?.unwrap_or(24),
             device: options.get("device").unwrap_or("flex").to_string(),
         };
         recipe.device()?;

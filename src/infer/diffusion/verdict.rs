@@ -9,7 +9,7 @@ pub(crate) struct Evidence {
     pub smc: Option<(f64, f64)>,
     /// Mean log-weight of SMC's held-out particles under the policy.
     pub particles: Option<f64>,
-    /// Share of failed executions.
+    /// Share of the policy's paths that failed: trajectories of the warm-up may fail as they like.
     pub failed: f64,
     /// How far the resampled paths drifted under exact moves.
     pub drift: Drift,
