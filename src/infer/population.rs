@@ -87,6 +87,25 @@ pub struct Particles {
     pub prior_share: f64,
 }
 
+/// What speaks against particles whose family tree and moves are known: standard deviations by which they may still be off,
+/// nats that log Z may be off for levels that were left early, the Pareto k̂ of the families above which rarer draws than were
+/// made may weigh as much.
+pub(crate) const DRIFTING: f64 = 0.1;
+pub(crate) const RESTLESS: f64 = 0.15;
+pub(crate) const HEAVY: f64 = 0.8;
+/// An error of log Z, in nats, that few families leave.
+const LOOSE: f64 = 0.1;
+
+impl Particles {
+    /// Whether they may be off, by their own account.
+    pub(crate) fn frail(&self) -> bool {
+        self.drift.after > DRIFTING
+            || self.unrest > RESTLESS
+            || self.khat.is_some_and(|k| k > HEAVY)
+            || self.log_z_se > LOOSE
+    }
+}
+
 /// Draws `n` particles of a target's posterior with about `moves` moves a level (more where the particles mix badly,
 /// fewer where they mix at once).
 ///

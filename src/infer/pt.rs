@@ -517,7 +517,8 @@ mod tests {
                 case.log_z
             );
             assert!(z.elbo.is_none_or(|e| e <= z.estimate) && z.eubo.unwrap() >= z.estimate);
-            assert_eq!(out.evaluations.log_r, case.target.evaluated());
+            let spent = out.evaluations.log_r + out.evaluations.gradient;
+            assert_eq!(spent, case.target.evaluated());
         }
     }
 

@@ -85,6 +85,7 @@ pub(super) fn draw(
     trainer.evaluations += moved.evaluations;
     let evidence = Evidence {
         smc: particles.map(|p| (p.log_z, p.log_z_se)),
+        frail: particles.is_some_and(Particles::frail),
         particles: trained.eubo.is_finite().then_some(trained.eubo),
         failed,
         drift: moved.drift,

@@ -7,6 +7,8 @@ use crate::infer::drift::Drift;
 pub(crate) struct Evidence {
     /// SMC's log Z and its standard error.
     pub smc: Option<(f64, f64)>,
+    /// Whether SMC's particles may be off, by their own account.
+    pub frail: bool,
     /// Mean log-weight of SMC's held-out particles under the policy.
     pub particles: Option<f64>,
     /// Share of the policy's paths that failed: trajectories of the warm-up may fail as they like.
@@ -18,8 +20,9 @@ pub(crate) struct Evidence {
 /// Effective draws below which no figure is worth printing without a warning.
 const LEAST_ESS: f64 = 100.0;
 
-/// Share of effective paths above which they may contradict an SMC that finds less.
+/// Share of effective paths above which they may contradict an SMC that finds less, and one that doubts itself.
 const GOOD: f64 = 0.5;
+const VERY_GOOD: f64 = 0.75;
 /// Biases, in standard deviations, that exact moves may bring to light: of the weighted paths, and of the draws.
 const OFF_BEFORE: f64 = 0.15;
 const OFF_AFTER: f64 = 0.1;
@@ -64,6 +67,11 @@ pub(crate) fn verdict(w: &Weighted, evidence: &Evidence) -> Vec<String> {
             "exact moves carry the draws away (noise coordinate {} by about {:.2} standard deviations): the weighted paths miss a part of the posterior",
             evidence.drift.coordinate, evidence.drift.before
         ));
+    }
+    if evidence.frail && w.ess < VERY_GOOD * n as f64 {
+        against.push(
+            "the particles that the sampler learned from had not come to rest, or descend from few, and its own paths are not so even as to make up for that".to_string(),
+        );
     }
     // A well-covered posterior has KL(posterior ‖ policy) below what the weights' spread says; a missed part does not.
     let spread = -(w.ess / n as f64).max(1e-12).ln();
