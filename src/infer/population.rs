@@ -92,7 +92,7 @@ pub struct Particles {
 /// made may weigh as much.
 pub(crate) const DRIFTING: f64 = 0.1;
 pub(crate) const RESTLESS: f64 = 0.15;
-pub(crate) const HEAVY: f64 = 0.8;
+pub(crate) const HEAVY: f64 = 0.7;
 /// An error of log Z, in nats, that few families leave.
 const LOOSE: f64 = 0.1;
 
