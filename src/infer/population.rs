@@ -522,7 +522,7 @@ impl<'a> Run<'a> {
         }
         self.restless = left_over(&before, &self.log_r(), &self.lineage);
         if last {
-            self.drift = repertoire.drift(&[self.cloud.z.clone()], &self.lineage);
+            self.drift = repertoire.drift(std::slice::from_ref(&self.cloud.z), &self.lineage);
         }
         self.acceptance = if done > 0 {
             accepted / done as f64

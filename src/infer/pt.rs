@@ -501,7 +501,7 @@ mod tests {
             eight_schools(),
             many_well(),
         ] {
-            let out = Pt.run(&case.target, &Settings::new(2000, Seed(1))).unwrap();
+            let out = Pt.run(&case.target, &Settings::new(3000, Seed(1))).unwrap();
             assert!(out.reliable, "{}: {:?}", case.name, out.warnings);
             check_moments(&case, &out.noise.z, out.diagnostics.ess_bulk_min.unwrap());
             let z = out.log_z.unwrap();
