@@ -33,12 +33,12 @@ impl Engine for Auto {
             options: Options::default(),
             ..settings.clone()
         };
-        for &name in second_opinions(first) {
+        for &name in second_opinions(first, target.structure().smooth) {
             if answer.reliable || answer.interrupted || settings.budget.exhausted() {
                 break;
             }
             let other = find(name)?.run(target, &plain)?;
-            if other.reliable {
+            if other.reliable && !less_evidence(&other, &answer) {
                 let why =
                     format!("{first} could not be trusted here, and {name} passes its own checks");
                 answer = Outcome {
@@ -103,13 +103,23 @@ pub fn choose(target: &dyn Target) -> (&'static str, String) {
 }
 
 /// What is tried, in order, where the first choice is not reliable: what shares least with it.
-fn second_opinions(first: &str) -> &'static [&'static str] {
+fn second_opinions(first: &str, smooth: bool) -> &'static [&'static str] {
     match first {
         "enumerate" => &[],
         // Chains that disagree have most likely found several modes.
         "nuts" => &["smc", "elliptical"],
+        "diffusion" if smooth => &["smc", "nuts"],
+        "diffusion" => &["smc", "elliptical"],
         _ => &["elliptical"],
     }
+}
+
+/// Whether an answer found clearly less evidence than one before it: it misses what that one has seen.
+fn less_evidence(answer: &Outcome, before: &Outcome) -> bool {
+    answer
+        .log_z
+        .zip(before.log_z)
+        .is_some_and(|(a, b)| b.estimate - a.estimate > 4.0 * a.se.hypot(b.se) + 0.1)
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
 
 use super::gaussian::{Gaussian, log_prior};
+use super::mixture::Mixture;
 use super::population::{Particles, particles};
 use super::{Diagnostics, Evaluations, InferError, Noise, OptionSpec, Outcome, Settings, Timing};
 use crate::base::Stream;
@@ -183,6 +184,7 @@ pub(crate) fn run(
     };
     judge(&mut outcome, settings, "try a larger -O thin");
     compare(&mut outcome, &found);
+    seek_unvisited(&mut outcome, target, &found, settings);
     Ok(outcome)
 }
 
@@ -207,7 +209,7 @@ impl Found {
             target,
             shapes,
             evaluations: self.particles.evaluations,
-            gradients: 0,
+            gradients: self.particles.gradients,
         }
     }
 }
@@ -487,6 +489,33 @@ pub(crate) fn compare(outcome: &mut Outcome, found: &Found) {
         outcome.distrust(format!(
             "the chains agree on means that a short SMC contradicts (in {differ} of {} noise coordinates): they may have missed a mode; try `--infer smc`",
             found.dim
+        ));
+    }
+}
+
+/// A mode that a short SMC found apart from the others, and that no chain has visited, was missed.
+pub(crate) fn seek_unvisited(
+    outcome: &mut Outcome,
+    target: &dyn Target,
+    found: &Found,
+    settings: &Settings,
+) {
+    let (z, dim) = (&found.particles.z, target.dim());
+    let mut rng = settings.seed.stream("modes", 0);
+    let single = Mixture::single(z, dim);
+    let Some(modes) = Mixture::fit(z, dim, &single, &mut rng) else {
+        return;
+    };
+    let (there, sure) = modes.shares(z, dim);
+    let (here, _) = modes.shares(&outcome.noise.z, dim);
+    let missed: f64 = (0..there.len())
+        .filter(|&k| there[k] > 0.01 && sure[k] > 0.95 && here[k] < 0.05 * there[k])
+        .map(|k| there[k])
+        .sum();
+    if missed > 0.02 {
+        outcome.distrust(format!(
+            "a short SMC found modes with about {:.0} % of the posterior that no chain has visited; try `--infer smc`",
+            100.0 * missed
         ));
     }
 }

@@ -187,7 +187,7 @@ mod tests {
             assert!(out.reliable, "{}: {:?}", case.name, out.warnings);
             check_moments(&case, &out.noise.z, out.diagnostics.ess_bulk_min.unwrap());
             assert_eq!(
-                out.evaluations.log_r,
+                out.evaluations.log_r + out.evaluations.gradient,
                 case.target.evaluated(),
                 "{}",
                 case.name

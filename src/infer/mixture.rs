@@ -34,6 +34,11 @@ impl Mixture {
         }
     }
 
+    /// Its first component.
+    pub fn first(&self) -> &Gaussian {
+        &self.parts[0]
+    }
+
     /// A mixture, if it describes held-out particles clearly better than `single` does; at most 30 components, fewer as
     /// d grows, none where they cannot be afforded.
     pub fn fit(z: &[f64], d: usize, single: &Mixture, rng: &mut Stream) -> Option<Mixture> {
@@ -162,6 +167,28 @@ impl Mixture {
             *t = log_w + part.log_density(z);
         }
         log_sum_exp(terms)
+    }
+
+    /// Of each component, the share of rows that it is responsible for, and how surely its own rows are its own (1 where
+    /// it lies apart).
+    pub fn shares(&self, z: &[f64], d: usize) -> (Vec<f64>, Vec<f64>) {
+        let k = self.parts.len();
+        let (mut share, mut own, mut terms) = (vec![0.0; k], vec![0.0; k], vec![0.0; k]);
+        let n = (z.len() / d) as f64;
+        for row in z.chunks_exact(d) {
+            let total = self.log_terms(row, &mut terms);
+            for (c, t) in terms.iter().enumerate() {
+                let p = (t - total).exp();
+                share[c] += p / n;
+                own[c] += p * p / n;
+            }
+        }
+        let sure = own
+            .iter()
+            .zip(&share)
+            .map(|(o, s)| o / s.max(1e-300))
+            .collect();
+        (share, sure)
     }
 
     /// log density, with the constant as in `log_prior`.

@@ -5,10 +5,12 @@
 mod auto;
 mod chains;
 pub mod diffusion;
+mod drift;
 mod elliptical;
 mod engine;
 mod enumerate;
 mod error;
+mod flight;
 mod gaussian;
 mod hmc;
 mod importance;

@@ -7,6 +7,8 @@
 use rand::RngExt;
 use rayon::prelude::*;
 
+use super::drift::{Drift, correlation, drift};
+use super::flight::Glider;
 use super::proposals::{Kind, Shape, kinds};
 use super::temper::{Level, Score, score};
 use crate::base::Seed;
@@ -16,6 +18,8 @@ use crate::lower::Target;
 const BLOCK: usize = 256;
 /// Share of the proposals that goes evenly to all kinds, however badly they have been doing.
 const EVEN: f64 = 0.25;
+/// Shares of the particles that count as a coordinate's tails.
+const TAIL: f64 = 0.05;
 /// Weight of the newest step in the running figures.
 const RECENT: f64 = 0.4;
 
@@ -56,6 +60,9 @@ pub(crate) struct Repertoire {
     shapes: Vec<Shape>,
     /// Where the particles were when the stage began.
     start: Vec<f64>,
+    /// Below and above which each coordinate was in its tails then.
+    tails: Vec<(f64, f64)>,
+    glider: Glider,
     seed: Seed,
     step: u64,
 }
@@ -69,6 +76,8 @@ impl Repertoire {
             kinds,
             shapes: Vec::new(),
             start: Vec::new(),
+            tails: Vec::new(),
+            glider: Glider::new(),
             seed,
             step: 0,
         }
@@ -88,6 +97,9 @@ impl Repertoire {
             .map(|half| Shape::fit(half, target, &mut rng))
             .into();
         self.start = z.to_vec();
+        self.tails = (0..target.dim())
+            .map(|j| tails(z, j, target.dim()))
+            .collect();
     }
 
     fn shape(&self, i: usize, n: usize) -> &Shape {
@@ -129,6 +141,24 @@ impl Repertoire {
         self.accept(cloud, level, &proposals, &scores, &chosen)
     }
 
+    /// Moves each particle along a trajectory, where log r is smooth; returns the share that was accepted.
+    pub fn glide(
+        &mut self,
+        cloud: &mut Cloud,
+        level: Level,
+        target: &dyn Target,
+        gradients: &mut u64,
+    ) -> f64 {
+        self.step += 1;
+        let n = cloud.n();
+        let shapes = &self.shapes;
+        let shape = |i: usize| shapes[usize::from(i >= n / 2)].gaussian();
+        let seed = self.seed.child("glide", self.step);
+        let (share, spent) = self.glider.glide(cloud, level, target, shape, seed);
+        *gradients += spent;
+        share
+    }
+
     fn accept(
         &mut self,
         cloud: &mut Cloud,
@@ -161,9 +191,14 @@ impl Repertoire {
         accepted as f64 / scores.len() as f64
     }
 
+    /// Whether there are separated modes to jump between.
+    pub fn has_modes(&self) -> bool {
+        self.shapes.iter().any(Shape::has_modes)
+    }
+
     /// Probability of each kind: partly even, partly by its gain.
     fn shares(&self) -> Vec<f64> {
-        let modes = self.shapes.iter().any(Shape::has_modes);
+        let modes = self.has_modes();
         let able: Vec<bool> = self
             .kinds
             .iter()
@@ -187,28 +222,47 @@ impl Repertoire {
         self.gains.iter().zip(&able).map(share).collect()
     }
 
-    /// The largest correlation, over coordinates, between the particles and where they started the stage: 0 forgot
-    /// everything, 1 stands still.
+    /// The largest correlation, over coordinates and over being in a coordinate's tails, between the particles and where
+    /// they started the stage: 0 forgot everything, 1 stands still. Tails are looked at apart, since particles in a
+    /// narrow place may stand still while most others forget.
     pub fn memory(&self, cloud: &Cloud) -> f64 {
         let d = cloud.dim;
-        let n = cloud.n() as f64;
-        let (mut now, mut then) = (vec![0.0; d], vec![0.0; d]);
-        let pairs = || cloud.z.chunks_exact(d).zip(self.start.chunks_exact(d));
-        for (x, y) in pairs() {
-            now.iter_mut().zip(x).for_each(|(m, v)| *m += v / n);
-            then.iter_mut().zip(y).for_each(|(m, v)| *m += v / n);
-        }
-        let mut sums = vec![(0.0, 1e-300, 1e-300); d];
-        for (x, y) in pairs() {
-            for (j, s) in sums.iter_mut().enumerate() {
-                let (a, b) = (x[j] - now[j], y[j] - then[j]);
-                *s = (s.0 + a * b, s.1 + a * a, s.2 + b * b);
-            }
-        }
-        sums.iter()
-            .map(|(xy, xx, yy)| xy / (xx * yy).sqrt())
+        let of = |j: usize| {
+            let now: Vec<f64> = cloud.z.iter().skip(j).step_by(d).copied().collect();
+            let then: Vec<f64> = self.start.iter().skip(j).step_by(d).copied().collect();
+            let (low, high) = self.tails[j];
+            let tail = |inside: &dyn Fn(f64) -> bool| {
+                let mark = |x: &[f64]| -> Vec<f64> {
+                    x.iter().map(|v| f64::from(u8::from(inside(*v)))).collect()
+                };
+                correlation(&mark(&now), &mark(&then))
+            };
+            correlation(&now, &then)
+                .max(tail(&|v| v < low))
+                .max(tail(&|v| v > high))
+        };
+        (0..d)
+            .into_par_iter()
+            .map(of)
+            .collect::<Vec<f64>>()
+            .into_iter()
             .fold(0.0, f64::max)
     }
+
+    /// How far the particles have drifted since the stage began, by snapshots of it; `families: [n]` are those of related
+    /// particles.
+    pub fn drift(&self, snapshots: &[Vec<f64>], families: &[u32]) -> Drift {
+        let dim = self.tails.len();
+        drift(&self.start, snapshots, dim, families)
+    }
+}
+
+/// Quantiles [`TAIL`] and 1 − [`TAIL`] of coordinate j.
+fn tails(z: &[f64], j: usize, d: usize) -> (f64, f64) {
+    let mut x: Vec<f64> = z.iter().skip(j).step_by(d).copied().collect();
+    x.sort_by(f64::total_cmp);
+    let at = (TAIL * x.len() as f64) as usize;
+    (x[at], x[x.len() - 1 - at])
 }
 
 fn pick(shares: &[f64], mut u: f64) -> usize {

@@ -106,6 +106,7 @@ impl Engine for Nuts {
             settings,
             "ask for more draws, or a longer -O warmup",
         );
+        chains::seek_unvisited(&mut outcome, target, &found, settings);
         Ok(outcome)
     }
 }
@@ -288,7 +289,7 @@ fn answer(
         diagnostics,
         evaluations: Evaluations {
             log_r: found.particles.evaluations,
-            gradient: total(|r| r.gradients),
+            gradient: total(|r| r.gradients) + found.particles.gradients,
         },
         reliable: true,
         ..Outcome::default()

@@ -11,12 +11,13 @@
 //! Del Moral, Doucet & Jasra 2006 (samplers); Jasra et al. 2011 (adaptive levels); Chan & Lai 2013, Lee & Whiteley 2018
 //! (variance from the family tree).
 
+use super::drift::{Drift, left_over};
 use super::gaussian::fill_normal;
 use super::moves::{Cloud, Repertoire};
 use super::temper::{INFINITE, Level, increments, next_level, score};
 use super::{Budget, InferError, Progress};
 use crate::base::Seed;
-use crate::draws::{log_mean_exp, normalized, systematic};
+use crate::draws::{log_mean_exp, normalized, psis, systematic};
 use crate::lower::Target;
 
 /// Effective sample size kept by one step between levels.
@@ -29,6 +30,17 @@ const LAST_FORGOTTEN: f64 = 0.1;
 /// A stage may take this many times the nominal number of moves; the last one, this many more.
 const PATIENCE: usize = 3;
 const LAST_PATIENCE: usize = 8;
+/// After the nominal number of moves, the stage ends where the memory has not faded by this much over so many more.
+const FADING: f64 = 0.03;
+const LOOK: usize = 6;
+/// The last stage has so many times the nominal number first: its moves are a test of all stages before.
+const LAST_MOVES: usize = 4;
+/// Draws that are refreshed are looked at every so many moves.
+const SNAPSHOT: usize = 3;
+/// Noise coordinates above which gradients, where there are any, come in at once; below, where simpler moves fail.
+const MANY: usize = 12;
+/// Families that a Pareto tail can be fitted to.
+const LEAST_FAMILIES: usize = 50;
 /// Rounds of prior draws looked through for ones with positive weight, where nothing softens the constraints.
 const SEARCH_ROUNDS: usize = 100;
 /// Levels of growing penalty after which an unchanged violation is there to stay.
@@ -47,12 +59,22 @@ pub struct Particles {
     pub dim: usize,
     /// Estimate of log Z.
     pub log_z: f64,
-    /// Its standard error.
+    /// Its standard error: what the family tree says, with what drifting levels add.
     pub log_z_se: f64,
+    /// Nats by which log Z may be off because levels were left before their particles had come to rest.
+    pub unrest: f64,
+    /// Pareto k̂ of the weight that each prior draw's descendants hold; `None` where few draws have descendants.
+    pub khat: Option<f64>,
+    /// Whether the particles lie in separated modes, as far as can be seen.
+    pub modes: bool,
+    /// How far the last level's particles drifted.
+    pub drift: Drift,
     /// The exponents β of the levels, ascending to 1 (levels of the penalty phase count as 0).
     pub schedule: Vec<f64>,
     /// Evaluations of log r.
     pub evaluations: u64,
+    /// Evaluations of the gradient.
+    pub gradients: u64,
     /// Mean acceptance of the last level's moves.
     pub acceptance: f64,
     /// The prior draw that each particle descends from `[n]`.
@@ -63,6 +85,25 @@ pub struct Particles {
     pub reached: f64,
     /// Share of prior draws with positive weight.
     pub prior_share: f64,
+}
+
+/// What speaks against particles whose family tree and moves are known: standard deviations by which they may still be off,
+/// nats that log Z may be off for levels that were left early, the Pareto k̂ of the families above which rarer draws than were
+/// made may weigh as much.
+pub(crate) const DRIFTING: f64 = 0.1;
+pub(crate) const RESTLESS: f64 = 0.15;
+pub(crate) const HEAVY: f64 = 0.7;
+/// An error of log Z, in nats, that few families leave.
+const LOOSE: f64 = 0.1;
+
+impl Particles {
+    /// Whether they may be off, by their own account.
+    pub(crate) fn frail(&self) -> bool {
+        self.drift.after > DRIFTING
+            || self.unrest > RESTLESS
+            || self.khat.is_some_and(|k| k > HEAVY)
+            || self.log_z_se > LOOSE
+    }
 }
 
 /// Draws `n` particles of a target's posterior with about `moves` moves a level (more where the particles mix badly,
@@ -123,8 +164,13 @@ fn without_noise(target: &dyn Target, n: usize) -> Result<Particles, InferError>
         dim: 0,
         log_z: log_r[0],
         log_z_se: 0.0,
+        unrest: 0.0,
+        khat: None,
+        modes: false,
+        drift: Drift::default(),
         schedule: vec![1.0],
         evaluations: 1,
+        gradients: 0,
         acceptance: 1.0,
         lineage: (0..n as u32).collect(),
         memory: 0.0,
@@ -133,38 +179,79 @@ fn without_noise(target: &dyn Target, n: usize) -> Result<Particles, InferError>
     })
 }
 
-/// Carries draws of a target's posterior on by `moves` exact moves, fitted to the draws themselves; returns the mean
-/// acceptance and the evaluations spent. `z: [n, dim]` and `log_r: [n]` are updated in place.
+/// What a refreshing of draws came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Refreshed {
+    /// Mean acceptance of the moves.
+    pub acceptance: f64,
+    /// Evaluations of log r that were spent.
+    pub evaluations: u64,
+    /// Evaluations of the gradient.
+    pub gradients: u64,
+    /// How far the draws drifted: they should stand still in law.
+    pub(crate) drift: Drift,
+}
+
+/// Carries draws of a target's posterior on by `moves` exact moves, fitted to the draws themselves. `z: [n, dim]` and
+/// `log_r: [n]` are updated in place; `families: [n]` are those of related draws.
 pub fn refresh(
     target: &dyn Target,
     z: &mut Vec<f64>,
     log_r: &mut [f64],
+    families: &[u32],
     moves: usize,
     seed: Seed,
-) -> (f64, u64) {
+) -> Refreshed {
     let dim = target.dim();
+    let mut done = Refreshed {
+        acceptance: 1.0,
+        ..Refreshed::default()
+    };
     if dim == 0 || z.is_empty() {
-        return (1.0, 0);
+        return done;
     }
-    let mut evaluations = 0;
     let mut cloud = Cloud {
         z: std::mem::take(z),
         scores: Vec::new(),
         dim,
     };
-    evaluations += score(target, &cloud.z, false, &mut cloud.scores);
+    done.evaluations += score(target, &cloud.z, false, &mut cloud.scores);
     let mut repertoire = Repertoire::new(target, seed);
     repertoire.fit(&cloud.z, target);
+    let smooth = target.structure().smooth && dim > 1;
     let mut accepted = 0.0;
-    for _ in 0..moves {
-        accepted += repertoire.sweep(&mut cloud, Level::POSTERIOR, target, &mut evaluations);
+    let mut snapshots = Vec::new();
+    for k in 0..moves {
+        accepted += if smooth && k % 3 == 2 {
+            repertoire.glide(&mut cloud, Level::POSTERIOR, target, &mut done.gradients)
+        } else {
+            repertoire.sweep(&mut cloud, Level::POSTERIOR, target, &mut done.evaluations)
+        };
+        if 2 * k >= moves && (moves - 1 - k).is_multiple_of(SNAPSHOT) {
+            snapshots.push(cloud.z.clone());
+        }
     }
+    done.acceptance = accepted / moves.max(1) as f64;
+    done.drift = repertoire.drift(&snapshots, families);
     log_r
         .iter_mut()
         .zip(&cloud.scores)
         .for_each(|(l, s)| *l = s.log_r);
     *z = cloud.z;
-    (accepted / moves.max(1) as f64, evaluations)
+    done
+}
+
+/// Pareto k̂ of the families' shares.
+fn tail_of_families(shares: &[f64]) -> Option<f64> {
+    let log: Vec<f64> = shares
+        .iter()
+        .filter(|s| **s > 0.0)
+        .map(|s| s.ln())
+        .collect();
+    if log.len() < LEAST_FAMILIES {
+        return None;
+    }
+    psis(&log).1
 }
 
 fn out_of_time() -> InferError {
@@ -184,8 +271,15 @@ struct Run<'a> {
     prior_share: f64,
     log_z: f64,
     variance: f64,
+    khat: Option<f64>,
+    /// Nats that the mean log r of this level's particles may still be off.
+    restless: f64,
+    /// The same, added up over the levels' distances in β.
+    unrest: f64,
+    drift: Drift,
     schedule: Vec<f64>,
     evaluations: u64,
+    gradients: u64,
     acceptance: f64,
     reached: f64,
     /// Median violation at each level of the penalty phase.
@@ -215,8 +309,13 @@ impl<'a> Run<'a> {
             prior_share: 0.0,
             log_z: 0.0,
             variance: 0.0,
+            khat: None,
+            restless: 0.0,
+            unrest: 0.0,
+            drift: Drift::default(),
             schedule: Vec::new(),
             evaluations: 0,
+            gradients: 0,
             acceptance: 1.0,
             reached: 0.0,
             violations: Vec::new(),
@@ -334,7 +433,13 @@ impl<'a> Run<'a> {
             return Err(self.nothing_found());
         };
         self.log_z += log_mean_exp(&log_w);
-        self.variance = self.family_variance(&weights);
+        let shares = self.family_shares(&weights);
+        let sum: f64 = shares.iter().map(|s| s * s).sum();
+        self.variance = (sum - 1.0 / self.origin as f64).max(0.0);
+        self.khat = tail_of_families(&shares);
+        if let (Level::Hard(from), Level::Hard(to)) = (self.level, to) {
+            self.unrest += self.restless * (to - from);
+        }
         let round = self.schedule.len() as u64 + 1;
         let picked = systematic(
             &weights,
@@ -352,16 +457,15 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Variance of log Z: the squared shares of the weight that each prior draw's descendants hold, less those of an
-    /// even spread.
-    fn family_variance(&self, weights: &[f64]) -> f64 {
+    /// The share of the weight that each prior draw's descendants hold. Their squares, less those of an even spread, add
+    /// up to the variance of log Z.
+    fn family_shares(&self, weights: &[f64]) -> Vec<f64> {
         let mut shares = vec![0.0; self.lineage.iter().max().map_or(0, |m| *m as usize + 1)];
         self.lineage
             .iter()
             .zip(weights)
             .for_each(|(&a, w)| shares[a as usize] += w);
-        let sum: f64 = shares.iter().map(|s| s * s).sum();
-        (sum - 1.0 / self.origin as f64).max(0.0)
+        shares
     }
 
     /// Moves the particles until they have forgotten where they were resampled.
@@ -380,18 +484,45 @@ impl<'a> Run<'a> {
         };
         let most = moves * patience;
         let least = (moves / 3).max(2);
+        let before = self.log_r();
+        let smooth = self.target.structure().smooth && !self.level.is_soft() && self.cloud.dim > 1;
+        let soon = self.cloud.dim > MANY;
         let (mut accepted, mut done) = (0.0, 0);
+        let mut before_that = f64::INFINITY;
         while done < most && !budget.exhausted() {
-            accepted += repertoire.sweep(
-                &mut self.cloud,
-                self.level,
-                self.target,
-                &mut self.evaluations,
-            );
+            accepted += if smooth && done % 3 == 2 && (soon || done > least) {
+                repertoire.glide(
+                    &mut self.cloud,
+                    self.level,
+                    self.target,
+                    &mut self.gradients,
+                )
+            } else {
+                repertoire.sweep(
+                    &mut self.cloud,
+                    self.level,
+                    self.target,
+                    &mut self.evaluations,
+                )
+            };
             done += 1;
-            if done >= least && repertoire.memory(&self.cloud) < forgotten {
+            if done < least {
+                continue;
+            }
+            let memory = repertoire.memory(&self.cloud);
+            let enough = if last { LAST_MOVES * moves } else { moves };
+            let check = done >= enough && (done - enough).is_multiple_of(LOOK);
+            // Memory that does not fade is that of a mode, which moves do not leave: its weight is known all the same.
+            if memory < forgotten || (check && memory > before_that - FADING) {
                 break;
             }
+            if check {
+                before_that = memory;
+            }
+        }
+        self.restless = left_over(&before, &self.log_r(), &self.lineage);
+        if last {
+            self.drift = repertoire.drift(std::slice::from_ref(&self.cloud.z), &self.lineage);
         }
         self.acceptance = if done > 0 {
             accepted / done as f64
@@ -405,6 +536,16 @@ impl<'a> Run<'a> {
             Some(1000),
             &message,
         );
+    }
+
+    /// log r of each particle, its far tails drawn in.
+    fn log_r(&self) -> Vec<f64> {
+        let log_r: Vec<f64> = self.cloud.scores.iter().map(|s| s.log_r).collect();
+        let mut sorted = log_r.clone();
+        sorted.sort_by(f64::total_cmp);
+        let far = sorted.len() / 200;
+        let (low, high) = (sorted[far], sorted[sorted.len() - 1 - far]);
+        log_r.iter().map(|l| l.clamp(low, high)).collect()
     }
 
     fn place(&self) -> String {
@@ -422,9 +563,14 @@ impl<'a> Run<'a> {
             log_r: self.cloud.scores.iter().map(|s| s.log_r).collect(),
             z: self.cloud.z,
             log_z: self.log_z,
-            log_z_se: self.variance.sqrt(),
+            log_z_se: self.variance.sqrt().hypot(self.unrest),
+            unrest: self.unrest,
+            khat: self.khat,
+            modes: repertoire.has_modes(),
+            drift: self.drift,
             schedule: self.schedule,
             evaluations: self.evaluations,
+            gradients: self.gradients,
             acceptance: self.acceptance,
             lineage: self.lineage,
             memory,

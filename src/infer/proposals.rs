@@ -6,14 +6,15 @@
 //! prior    Crank–Nicolson about N(0, I)                      weak evidence, odd shapes
 //! apart    z + γ (z_a − z_b) of two other particles          curved shapes; modes, at γ = 1
 //! cross    the same in a few coordinates                     many modes that multiply; many weak links
-//! block    fresh or nudged noise in a few coordinates        funnels, many weakly linked coordinates
+//! block    fresh or nudged noise in a few coordinates        many weakly linked coordinates
+//! narrow   the same at a scale drawn anew each time          funnels: the right scale differs from place to place
 //! site     fresh noise at one discrete site                  branches
 //! ```
 
 use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
 
-use super::gaussian::{fill_normal, log_prior};
+use super::gaussian::{Gaussian, fill_normal, log_prior};
 use super::mixture::Mixture;
 use crate::base::Stream;
 use crate::lower::Target;
@@ -27,8 +28,12 @@ pub(crate) enum Kind {
     Apart(f64),
     Cross(f64),
     Block(f64),
+    Narrow,
     Site,
 }
+
+/// Nats of scale, downwards from 1, over which [`Kind::Narrow`] draws.
+const SCALES: f64 = 7.0;
 
 /// The kinds that make sense for a target.
 pub(crate) fn kinds(target: &dyn Target) -> Vec<Kind> {
@@ -43,6 +48,8 @@ pub(crate) fn kinds(target: &dyn Target) -> Vec<Kind> {
         kinds.extend([1.0, 0.5].map(Kind::Cross));
         kinds.extend([1.0, 0.4, 0.1].map(Kind::Block));
     }
+    // Few of its steps fit where they are tried, and none of the others fits in narrow places: three shares.
+    kinds.extend([Kind::Narrow; 3]);
     if !target.structure().discrete.is_empty() {
         kinds.push(Kind::Site);
     }
@@ -80,6 +87,11 @@ impl Shape {
         }
     }
 
+    /// One Gaussian over all particles.
+    pub fn gaussian(&self) -> &Gaussian {
+        self.single.first()
+    }
+
     /// Whether there are separated modes to jump between.
     pub fn has_modes(&self) -> bool {
         self.mixture.is_some()
@@ -115,6 +127,13 @@ impl Shape {
             }
             Kind::Block(rho) => {
                 p.copy_from_slice(z);
+                let (first, width) = block(z.len(), rng);
+                (first..first + width).for_each(|j| nudge(&mut p[j % z.len()], rho, rng));
+                0.0
+            }
+            Kind::Narrow => {
+                p.copy_from_slice(z);
+                let rho = (-SCALES * rng.random::<f64>()).exp();
                 let (first, width) = block(z.len(), rng);
                 (first..first + width).for_each(|j| nudge(&mut p[j % z.len()], rho, rng));
                 0.0

@@ -95,7 +95,7 @@ impl Engine for Pt {
             noise,
             evaluations: Evaluations {
                 log_r: tower.evaluations,
-                gradient: 0,
+                gradient: found.particles.gradients,
             },
             timing,
             reliable: true,
@@ -501,7 +501,7 @@ mod tests {
             eight_schools(),
             many_well(),
         ] {
-            let out = Pt.run(&case.target, &Settings::new(2000, Seed(1))).unwrap();
+            let out = Pt.run(&case.target, &Settings::new(3000, Seed(1))).unwrap();
             assert!(out.reliable, "{}: {:?}", case.name, out.warnings);
             check_moments(&case, &out.noise.z, out.diagnostics.ess_bulk_min.unwrap());
             let z = out.log_z.unwrap();
@@ -517,7 +517,8 @@ mod tests {
                 case.log_z
             );
             assert!(z.elbo.is_none_or(|e| e <= z.estimate) && z.eubo.unwrap() >= z.estimate);
-            assert_eq!(out.evaluations.log_r, case.target.evaluated());
+            let spent = out.evaluations.log_r + out.evaluations.gradient;
+            assert_eq!(spent, case.target.evaluated());
         }
     }
 

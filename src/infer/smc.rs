@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use rand::RngExt;
 
-pub use super::population::{Particles, particles, refresh};
+use super::population::{DRIFTING, HEAVY, RESTLESS};
+pub use super::population::{Particles, Refreshed, particles, refresh};
 use super::{
     Diagnostics, Engine, Evaluations, InferError, LogZ, Noise, OptionSpec, Outcome, Settings,
     Timing,
@@ -158,7 +159,7 @@ fn combine(populations: &[Particles], n_draws: usize, seed: Seed) -> Outcome {
         },
         evaluations: Evaluations {
             log_r: populations.iter().map(|p| p.evaluations).sum(),
-            gradient: 0,
+            gradient: populations.iter().map(|p| p.gradients).sum(),
         },
         reliable: true,
         equal_weight_ess: Some(ess),
@@ -228,13 +229,35 @@ fn judge(outcome: &mut Outcome, populations: &[Particles], n_draws: usize) {
             p.reached
         ));
     }
+    // In separated modes particles remember their mode for good; its weight is known from the way there.
     if let Some(p) = populations
         .iter()
-        .find(|p| p.memory > 0.7 && p.reached >= 1.0)
+        .find(|p| p.memory > 0.7 && !p.modes && p.reached >= 1.0)
     {
         outcome.distrust(format!(
             "the particles hardly move (acceptance {:.1} %): some direction or mode may not be explored; more moves may help (-O moves=50)",
             100.0 * p.acceptance
+        ));
+    }
+    if let Some(p) = populations.iter().find(|p| p.drift.after > DRIFTING) {
+        outcome.distrust(format!(
+            "the particles are still drifting (noise coordinate {}, by about {:.2} standard deviations): they have not come to rest; more moves may help (-O moves=50)",
+            p.drift.coordinate, p.drift.after
+        ));
+    }
+    if let Some(p) = populations.iter().find(|p| p.unrest > RESTLESS) {
+        outcome.distrust(format!(
+            "levels were left before their particles had come to rest: log Z may be off by {:.2}; more moves may help (-O moves=50)",
+            p.unrest
+        ));
+    }
+    if let Some(k) = populations
+        .iter()
+        .filter_map(|p| p.khat)
+        .find(|k| *k > HEAVY)
+    {
+        outcome.distrust(format!(
+            "a few prior draws have most of the descendants, and ones that were not drawn may have more (Pareto k {k:.2}); more particles may help (-O particles=100000)"
         ));
     }
     let (low, high) = populations
@@ -283,7 +306,7 @@ mod tests {
             );
             check_moments(&case, &out.noise.z, out.equal_weight_ess.unwrap());
             assert_eq!(
-                out.evaluations.log_r,
+                out.evaluations.log_r + out.evaluations.gradient,
                 case.target.evaluated(),
                 "{}",
                 case.name
@@ -401,13 +424,23 @@ mod tests {
         )
         .unwrap();
         let (mut z, mut log_r) = (p.z.clone(), p.log_r.clone());
-        let (acceptance, evaluations) = refresh(&case.target, &mut z, &mut log_r, 3, Seed(2));
-        assert!(acceptance > 0.2 && evaluations == 8000 && z != p.z);
+        let alone: Vec<u32> = (0..2000).collect();
+        let done = refresh(&case.target, &mut z, &mut log_r, &alone, 3, Seed(2));
+        assert!(done.acceptance > 0.2 && z != p.z);
+        assert_eq!((done.evaluations, done.gradients), (6000, 18_000));
+        assert_eq!(done.drift, Default::default());
         check_moments(&case, &z, 1500.0);
         let mut right = vec![0.0; 2000];
         case.target.log_r(&z, &mut right);
         assert_eq!(log_r, right);
-        refresh(&case.target, &mut z[..10].to_vec(), &mut [0.0], 3, Seed(2));
+        refresh(
+            &case.target,
+            &mut z[..10].to_vec(),
+            &mut [0.0],
+            &[0],
+            3,
+            Seed(2),
+        );
     }
 
     #[test]

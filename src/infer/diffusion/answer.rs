@@ -6,9 +6,9 @@ use super::exactify::{self, Weighted};
 use super::policy::Policy;
 use super::training::Trainer;
 use super::verdict::{Evidence, verdict};
-use super::{Trained, frame, mixture, shuffled};
+use super::{Trained, frame, mixture};
 use crate::base::Stream;
-use crate::infer::smc::{self, Particles};
+use crate::infer::smc::{self, Particles, Refreshed};
 use crate::infer::{Diagnostics, Evaluations, InferError, LogZ, Noise, Outcome, Settings};
 use crate::lower::Target;
 
@@ -34,6 +34,7 @@ pub(super) fn draw(
             seed.child("draws", attempt),
         )
     };
+    let failures = target.failures();
     let mut weighted = weigh(trained, exactify::DEFENCE, 0);
     if weighted.weak() {
         weighted = weighted.or(weigh(trained, exactify::STRONG_DEFENCE, 1));
@@ -56,21 +57,16 @@ pub(super) fn draw(
         weighted = weighted.or(again);
     }
     let policy = &trained.candidate.policy;
-    let evidence = Evidence {
-        smc: particles.map(|p| (p.log_z, p.log_z_se)),
-        particles: trained.eubo.is_finite().then_some(trained.eubo),
-        failed: failed_rate(target),
-    };
-    let warnings = verdict(&weighted, &evidence);
+    let failed = failed_share(failures, target.failures());
     let mut stream = seed.stream("resample", 0);
     let resampled = weighted.resample(policy, target, settings.n_draws, &mut stream);
-    let (mut z, moves) = match (resampled, particles) {
-        // Better SMC's particles, moved on, than a handful of paths; the verdict above stays.
+    let ((mut z, families), moves) = match (resampled, particles) {
+        // Better SMC's particles, moved on, than a handful of paths; the verdict below stays.
         (_, Some(p)) if weighted.weak() => {
-            (spread(p, settings.n_draws, &mut stream), 8 * recipe.refresh)
+            (spread(p, settings.n_draws, &mut stream), 2 * recipe.refresh)
         }
-        (Some(z), _) => (z, recipe.refresh),
-        (None, Some(p)) => (spread(p, settings.n_draws, &mut stream), 8 * recipe.refresh),
+        (Some(drawn), _) => (drawn, recipe.refresh),
+        (None, Some(p)) => (spread(p, settings.n_draws, &mut stream), 2 * recipe.refresh),
         (None, None) => {
             return Err(InferError::ImpossibleEvidence {
                 tried: trainer.evaluations,
@@ -78,12 +74,26 @@ pub(super) fn draw(
         }
     };
     let mut log_r = vec![0.0; settings.n_draws];
-    let (acceptance, evaluations) =
-        smc::refresh(target, &mut z, &mut log_r, moves, seed.child("refresh", 0));
-    trainer.evaluations += evaluations;
+    let moved = smc::refresh(
+        target,
+        &mut z,
+        &mut log_r,
+        &families,
+        moves,
+        seed.child("refresh", 0),
+    );
+    trainer.evaluations += moved.evaluations;
+    let evidence = Evidence {
+        smc: particles.map(|p| (p.log_z, p.log_z_se)),
+        frail: particles.is_some_and(Particles::frail),
+        particles: trained.eubo.is_finite().then_some(trained.eubo),
+        failed,
+        drift: moved.drift,
+    };
+    let warnings = verdict(&weighted, &evidence);
     let eubo = upper_bound(trainer, policy, &z);
     Ok(outcome(
-        &weighted, z, eubo, acceptance, warnings, target, settings,
+        &weighted, z, eubo, &moved, warnings, target, settings,
     ))
 }
 
@@ -128,30 +138,31 @@ fn upper_bound(trainer: &mut Trainer, policy: &Policy, z: &[f64]) -> Option<f64>
     mean.is_finite().then_some(mean)
 }
 
-fn spread(particles: &Particles, n: usize, stream: &mut Stream) -> Vec<f64> {
-    let z = shuffled(particles, stream);
-    (0..n)
-        .flat_map(|i| {
-            let i = i % particles.n;
-            z[i * particles.dim..(i + 1) * particles.dim].to_vec()
-        })
-        .collect()
+/// `n` of SMC's particles in random order, and the prior draw that each descends from.
+fn spread(particles: &Particles, n: usize, stream: &mut Stream) -> (Vec<f64>, Vec<u32>) {
+    let mut order: Vec<usize> = (0..particles.n).collect();
+    exactify::shuffle(&mut order, stream);
+    let d = particles.dim;
+    let picked = || order.iter().copied().cycle().take(n);
+    (
+        picked()
+            .flat_map(|i| particles.z[i * d..(i + 1) * d].iter().copied())
+            .collect(),
+        picked().map(|i| particles.lineage[i]).collect(),
+    )
 }
 
-fn failed_rate(target: &dyn Target) -> f64 {
-    let (failed, all) = target.failures();
-    if all == 0 {
-        0.0
-    } else {
-        failed as f64 / all as f64
-    }
+/// Share of the executions between two counts of (failed, all) that failed.
+fn failed_share(before: (u64, u64), after: (u64, u64)) -> f64 {
+    let all = after.1.saturating_sub(before.1);
+    after.0.saturating_sub(before.0) as f64 / all.max(1) as f64
 }
 
 fn outcome(
     w: &Weighted,
     z: Vec<f64>,
     eubo: Option<f64>,
-    acceptance: f64,
+    moved: &Refreshed,
     warnings: Vec<String>,
     target: &dyn Target,
     settings: &Settings,
@@ -175,11 +186,14 @@ fn outcome(
             is_ess: Some(w.ess),
             khat: w.khat.is_finite().then_some(w.khat),
             violation_rate: Some(w.impossible),
-            failed_rate: Some(failed_rate(target)),
-            acceptance: Some(acceptance),
+            failed_rate: Some(failed_share((0, 0), target.failures())),
+            acceptance: Some(moved.acceptance),
             ..Diagnostics::default()
         },
-        evaluations: Evaluations::default(),
+        evaluations: Evaluations {
+            log_r: 0,
+            gradient: moved.gradients,
+        },
         reliable: warnings.is_empty(),
         warnings,
         equal_weight_ess: Some(w.ess.min(settings.n_draws as f64)),

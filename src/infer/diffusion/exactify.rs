@@ -189,19 +189,20 @@ impl Weighted {
         khat_threshold(self.log_w.len())
     }
 
-    /// `n` equally weighted noise vectors, in random order; `None` where all weights are 0.
+    /// `n` equally weighted noise vectors, in random order, and the path that each comes from; `None` where all weights are 0.
     pub fn resample(
         &self,
         policy: &Policy,
         target: &dyn Target,
         n: usize,
         stream: &mut Stream,
-    ) -> Option<Vec<f64>> {
+    ) -> Option<(Vec<f64>, Vec<u32>)> {
         let weights = normalized(&self.smoothed)?;
         let mut chosen = systematic(&weights, n, stream);
         shuffle(&mut chosen, stream);
         let points = self.points.select(&policy.layout, &chosen);
-        Some(policy.layout.noise_of(target, &points, n, stream))
+        let z = policy.layout.noise_of(target, &points, n, stream);
+        Some((z, chosen.into_iter().map(|i| i as u32).collect()))
     }
 }
 

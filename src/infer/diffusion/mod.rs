@@ -103,6 +103,7 @@ impl Engine for Diffusion {
         let mut outcome = answer::draw(&mut trainer, &mut trained, particles.as_ref(), settings)?;
         outcome.evaluations.log_r +=
             trainer.evaluations + particles.as_ref().map_or(0, |p| p.evaluations);
+        outcome.evaluations.gradient += particles.as_ref().map_or(0, |p| p.gradients);
         outcome.timing = Timing {
             warmup_s: (warmed - start).as_secs_f64(),
             train_s: (done - warmed).as_secs_f64(),

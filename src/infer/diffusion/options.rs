@@ -65,7 +65,7 @@ pub(crate) const SPECS: &[OptionSpec] = &[
     ),
     option(
         "refresh",
-        "4",
+        "24",
         "exact moves in noise space after resampling",
     ),
     option(
@@ -151,7 +151,7 @@ impl Recipe {
             moves: options.count("moves", 1)?.unwrap_or(6),
             components,
             paths: options.count("paths", 16)?,
-            refresh: options.count("refresh", 0)?.unwrap_or(4),
+            refresh: options.count("refresh", 0)?.unwrap_or(24),
             activation: match options.choice("activation", &["auto", "relu", "silu", "gelu"])? {
                 Some("silu") => Activation::Silu,
                 Some("gelu") => Activation::Gelu,

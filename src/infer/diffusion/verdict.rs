@@ -1,19 +1,31 @@
 //! Whether the answer may be trusted.
 
 use super::exactify::Weighted;
+use crate::infer::drift::Drift;
 
 /// Evidence beside the weights themselves.
 pub(crate) struct Evidence {
     /// SMC's log Z and its standard error.
     pub smc: Option<(f64, f64)>,
+    /// Whether SMC's particles may be off, by their own account.
+    pub frail: bool,
     /// Mean log-weight of SMC's held-out particles under the policy.
     pub particles: Option<f64>,
-    /// Share of failed executions.
+    /// Share of the policy's paths that failed: trajectories of the warm-up may fail as they like.
     pub failed: f64,
+    /// How far the resampled paths drifted under exact moves.
+    pub drift: Drift,
 }
 
 /// Effective draws below which no figure is worth printing without a warning.
 const LEAST_ESS: f64 = 100.0;
+
+/// Share of effective paths above which they may contradict an SMC that finds less, and one that doubts itself.
+const GOOD: f64 = 0.5;
+const VERY_GOOD: f64 = 0.75;
+/// Biases, in standard deviations, that exact moves may bring to light: of the weighted paths, and of the draws.
+const OFF_BEFORE: f64 = 0.15;
+const OFF_AFTER: f64 = 0.1;
 
 /// Reasons not to trust the draws; none means reliable.
 pub(crate) fn verdict(w: &Weighted, evidence: &Evidence) -> Vec<String> {
@@ -33,8 +45,6 @@ pub(crate) fn verdict(w: &Weighted, evidence: &Evidence) -> Vec<String> {
         ));
     }
     if let Some((log_z, se)) = evidence.smc {
-        // Weights never prove mass that is not there, so SMC finding less than the paths did speaks against SMC alone;
-        // SMC finding more is a part of the posterior that the paths may miss.
         let more = log_z - w.log_z;
         let allowed = 4.0 * (se * se + w.se * w.se).sqrt() + 0.1;
         if more > allowed || more.is_nan() {
@@ -43,6 +53,25 @@ pub(crate) fn verdict(w: &Weighted, evidence: &Evidence) -> Vec<String> {
                 w.log_z
             ));
         }
+        // Weights never prove mass that is not there, so SMC finding less than good paths did speaks against SMC alone. But
+        // where the paths are only so good, they learned from particles that missed something, and may miss more.
+        if -more > allowed && w.ess < GOOD * n as f64 {
+            against.push(format!(
+                "SMC finds less evidence than the trained sampler: log Z {log_z:.2} ± {se:.2} against {:.2}; its particles, which the sampler learned from, missed a part",
+                w.log_z
+            ));
+        }
+    }
+    if evidence.drift.before > OFF_BEFORE || evidence.drift.after > OFF_AFTER {
+        against.push(format!(
+            "exact moves carry the draws away (noise coordinate {} by about {:.2} standard deviations): the weighted paths miss a part of the posterior",
+            evidence.drift.coordinate, evidence.drift.before
+        ));
+    }
+    if evidence.frail && w.ess < VERY_GOOD * n as f64 {
+        against.push(
+            "the particles that the sampler learned from had not come to rest, or descend from few, and its own paths are not so even as to make up for that".to_string(),
+        );
     }
     // A well-covered posterior has KL(posterior ‖ policy) below what the weights' spread says; a missed part does not.
     let spread = -(w.ess / n as f64).max(1e-12).ln();
