@@ -6,3 +6,4 @@
 
 pub mod linalg;
 pub mod special;
+pub mod wide;
