@@ -3,6 +3,7 @@
 use odp::{Bound, Failure, Inputs, Limits, Program, Session};
 
 use super::args::{GivenArgs, ModelArgs};
+use super::compiler::Compiler;
 use crate::terminal::load;
 
 /// The limits that were asked for.
@@ -14,7 +15,7 @@ pub fn limits(args: &GivenArgs) -> Limits {
         max_steps: args.max_steps.unwrap_or(default.max_steps),
         max_mem: args.max_mem.unwrap_or(default.max_mem),
         allow: args.allow.clone(),
-        unroll: None,
+        ..default
     }
 }
 
@@ -31,22 +32,23 @@ pub fn inputs(args: &GivenArgs, limits: &Limits) -> Result<Inputs, Failure> {
 }
 
 /// The program with its data. Files that cannot be used are told first: nothing can be done without them.
-pub fn bound(args: &ModelArgs, unroll: Option<usize>) -> Result<Bound, Failure> {
-    bound_by(args, unroll, Program::bind)
+pub fn bound(args: &ModelArgs, compiler: Compiler) -> Result<Bound, Failure> {
+    bound_by(args, compiler, Program::bind)
 }
 
 /// The program whose observations are to be simulated.
-pub fn simulated(args: &ModelArgs, unroll: Option<usize>) -> Result<Bound, Failure> {
-    bound_by(args, unroll, Program::simulate)
+pub fn simulated(args: &ModelArgs, compiler: Compiler) -> Result<Bound, Failure> {
+    bound_by(args, compiler, Program::simulate)
 }
 
 fn bound_by(
     args: &ModelArgs,
-    unroll: Option<usize>,
+    compiler: Compiler,
     bind: fn(&Program, &Inputs, &Limits) -> Result<Bound, Failure>,
 ) -> Result<Bound, Failure> {
     let limits = Limits {
-        unroll,
+        unroll: compiler.unroll,
+        passes: compiler.passes,
         ..limits(&args.given)
     };
     let inputs = inputs(&args.given, &limits)?;

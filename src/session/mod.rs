@@ -18,8 +18,11 @@ mod figures;
 mod gradients;
 mod graph;
 mod kept;
+mod measure;
 mod modules;
 mod parts;
+#[cfg(test)]
+mod passes;
 mod program;
 mod request;
 mod statements;
