@@ -3,6 +3,7 @@
 use odp::{Description, Failure, write_text};
 
 use super::args::{CheckArgs, GraphArgs};
+use super::compiler::Compiler;
 use super::load;
 use crate::terminal::console::Console;
 use crate::terminal::load::with_warnings;
@@ -27,7 +28,7 @@ pub fn check(args: &CheckArgs, console: &Console) -> Result<u8, Failure> {
 
 /// Prints or draws the noise graph.
 pub fn graph(args: &GraphArgs, console: &Console) -> Result<u8, Failure> {
-    let bound = load::bound(&args.model, None)?;
+    let bound = load::bound(&args.model, Compiler::default())?;
     match &args.svg {
         Some(path) => write_text(path, &bound.graph().svg())?,
         None => console.result(&bound.graph().dot()),

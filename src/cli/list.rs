@@ -4,6 +4,7 @@ use odp::{ExitKind, Failure, Report};
 use serde::Serialize;
 
 use super::args::ListArgs;
+use super::compiler;
 use crate::terminal::console::Console;
 use crate::terminal::text::{of_distribution, of_engine, rows};
 
@@ -12,7 +13,10 @@ pub fn engines(args: &ListArgs, console: &Console) -> Result<u8, Failure> {
     let all = odp::engines();
     let Some(name) = &args.name else {
         show(console, &all, || {
-            rows(all.iter().map(|e| (e.name.to_string(), e.summary)))
+            let engines = rows(all.iter().map(|e| (e.name.to_string(), e.summary)));
+            let own = compiler::help();
+            let own = rows(own.iter().map(|(name, text)| (name.clone(), text.as_str())));
+            format!("{engines}\nWith every engine, `-O`:\n{own}")
         });
         return Ok(0);
     };

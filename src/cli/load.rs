@@ -3,6 +3,7 @@
 use odp::{Answer, Bound, Failure, Inputs, Limits, Program, Session};
 
 use super::args::{GivenArgs, ModelArgs};
+use super::compiler::Compiler;
 use crate::terminal::load;
 
 /// The limits that were asked for.
@@ -14,7 +15,7 @@ pub fn limits(args: &GivenArgs) -> Limits {
         max_steps: args.max_steps.unwrap_or(default.max_steps),
         max_mem: args.max_mem.unwrap_or(default.max_mem),
         allow: args.allow.clone(),
-        unroll: None,
+        ..default
     }
 }
 
@@ -31,8 +32,8 @@ pub fn inputs(args: &GivenArgs, limits: &Limits) -> Result<Inputs, Failure> {
 }
 
 /// The program with its data.
-pub fn bound(args: &ModelArgs, unroll: Option<usize>) -> Result<Bound, Failure> {
-    loaded(args, unroll, false).map(|l| l.bound)
+pub fn bound(args: &ModelArgs, compiler: Compiler) -> Result<Bound, Failure> {
+    loaded(args, compiler, false).map(|l| l.bound)
 }
 
 /// A program, what it was given, and both together.
@@ -53,9 +54,10 @@ impl Loaded {
 
 /// The program with its data, or one that simulates its observations. Files that cannot be used are told first: nothing
 /// can be done without them.
-pub fn loaded(args: &ModelArgs, unroll: Option<usize>, simulates: bool) -> Result<Loaded, Failure> {
+pub fn loaded(args: &ModelArgs, compiler: Compiler, simulates: bool) -> Result<Loaded, Failure> {
     let limits = Limits {
-        unroll,
+        unroll: compiler.unroll,
+        passes: compiler.passes,
         ..limits(&args.given)
     };
     let inputs = inputs(&args.given, &limits)?;

@@ -8,6 +8,7 @@
 
 mod args;
 mod check;
+mod compiler;
 mod fmt;
 mod list;
 mod load;

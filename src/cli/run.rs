@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use odp::{Answer, ExitKind, Failure, Format, InferRequest, Report, default_threads};
 
 use super::args::{DrawArgs, ModelArgs, PriorArgs, RunArgs};
+use super::compiler;
 use super::load;
 use crate::terminal::console::Console;
 use crate::terminal::interrupt::{INTERRUPTED, stop_flag};
@@ -56,8 +57,8 @@ fn draw(model: &ModelArgs, job: &Job, args: &DrawArgs, console: &Console) -> Res
     let threads = args.threads.unwrap_or_else(default_threads);
     process::use_threads(threads);
     let stop = stop_flag(*console);
-    let (unroll, options) = unroll_option(&args.options)?;
-    let loaded = load::loaded(model, unroll, job.simulates)?;
+    let (compiler, options) = compiler::split(&args.options)?;
+    let loaded = load::loaded(model, compiler, job.simulates)?;
     let bound = &loaded.bound;
     bound.printed().iter().for_each(|line| console.note(line));
     let shown = progress::shown_on(*console, args.quiet);
@@ -87,33 +88,6 @@ fn draw(model: &ModelArgs, job: &Job, args: &DrawArgs, console: &Console) -> Res
             Ok(INTERRUPTED)
         }
         Err(failure) => Err(failure),
-    }
-}
-
-/// `-O name=value`, in the order given.
-pub(super) type Options = Vec<(String, String)>;
-
-/// `-O unroll=N` belongs to the compiler; the other options are the engine's.
-pub(super) fn unroll_option(
-    options: &[(String, String)],
-) -> Result<(Option<usize>, Options), Failure> {
-    let (own, rest): (Vec<_>, Vec<_>) = options
-        .iter()
-        .cloned()
-        .partition(|(name, _)| name == "unroll");
-    let Some((_, text)) = own.last() else {
-        return Ok((None, rest));
-    };
-    let unroll: Option<usize> = text.parse().ok().filter(|n| (1..=10_000).contains(n));
-    match unroll {
-        Some(n) => Ok((Some(n), rest)),
-        None => {
-            let report = Report::error(
-                "odp::cli::usage",
-                format!("-O unroll={text}: a whole number from 1 to 10000 is needed"),
-            );
-            Err(Failure::plain(ExitKind::Input, report))
-        }
     }
 }
 

@@ -13,7 +13,7 @@ use odp::{
 use serde_json::{Value, json};
 
 use super::args::{ModelArgs, SbcArgs};
-use super::{load, run};
+use super::{compiler, load};
 use crate::terminal::console::Console;
 use crate::terminal::interrupt::{INTERRUPTED, stop_flag};
 use crate::terminal::load::{fresh_seed, with_warnings};
@@ -27,9 +27,10 @@ pub fn sbc(args: &SbcArgs, console: &Console) -> Result<u8, Failure> {
     let threads = args.threads.unwrap_or_else(default_threads);
     process::use_threads(threads);
     let stop = stop_flag(*console);
-    let (unroll, options) = run::unroll_option(&args.options)?;
+    let (compiler, options) = compiler::split(&args.options)?;
     let limits = Limits {
-        unroll,
+        unroll: compiler.unroll,
+        passes: compiler.passes,
         ..load::limits(&args.model.given)
     };
     let inputs = load::inputs(&args.model.given, &limits)?;

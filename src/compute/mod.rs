@@ -9,3 +9,4 @@ pub mod device;
 pub mod linalg;
 pub mod special;
 pub mod vector;
+pub mod wide;

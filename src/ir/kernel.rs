@@ -6,7 +6,8 @@
 use super::law::{ArrayLaw, Law};
 use super::matrix;
 use super::normal;
-use super::op::{Axis, BinaryFn, LawFn, Op, ReduceFn, ScanFn, UnaryFn};
+use super::op::{Axis, BinaryFn, LawFn, Op, ReduceFn, ScanFn};
+use super::{bernoulli_logit, product, reduce, unary};
 use crate::base::Shape;
 use crate::compute::special;
 use crate::dist::Univariate;
@@ -137,15 +138,19 @@ impl<'a> Arg<'a> {
 pub fn run(op: &Op, args: &[Arg], out: &mut [f64], lanes: usize) {
     match op {
         Op::Const(_) | Op::Noise { .. } => {}
-        Op::Unary(f) => unary(*f, args[0], out, lanes),
+        Op::Unary(f) => unary::run(*f, args[0], out, lanes),
         Op::Binary(f) => binary(*f, args[0], args[1], out, lanes),
         Op::Select => select(args, out, lanes),
         Op::Take(indices) => take(indices, args[0], out, lanes),
         Op::Gather { rows, row } => gather(*rows, *row, args[0], args[1], out, lanes),
         Op::Pack => pack(args, out, lanes),
+        Op::Reduce(ReduceFn::LogSumExp, axis) if lanes == 1 || !args[0].uniform => {
+            reduce::log_sum_exp(*axis, args[0].data, out, lanes)
+        }
         Op::Reduce(f, axis) => reduce(*f, *axis, args[0], out, lanes),
         Op::Scan(f, axis) => scan(*f, *axis, args[0], out, lanes),
-        Op::MatMul { m, k, n } => matmul([*m, *k, *n], args[0], args[1], out, lanes),
+        Op::MatMul { m, k, n } => product::matmul([*m, *k, *n], args[0], args[1], out, lanes),
+        Op::Dense(x, n) => product::dense(x, *n, args[0], out, lanes),
         Op::Cholesky(n) => by_lane(args, out, lanes, |a, o| matrix::cholesky(*n, &a[0], o)),
         Op::SolveLower { n, m } => by_lane(args, out, lanes, |a, o| {
             matrix::solve_lower(*n, *m, &a[0], &a[1], o)
@@ -158,7 +163,13 @@ pub fn run(op: &Op, args: &[Arg], out: &mut [f64], lanes: usize) {
         Op::Transport(law) => law_each(args, out, lanes, |p, z| law.transport(p, z)),
         Op::LogDensity(law) if normal::is_normal(law) => normal::log_density(args, out, lanes),
         Op::LogDensitySum(law, n) if normal::is_normal(law) => {
-            normal::log_density_sum(*n, args, out, lanes)
+            normal::log_density_sum(*n, args, out)
+        }
+        Op::LogDensity(law) if bernoulli_logit::is_bernoulli_logit(law) => {
+            bernoulli_logit::log_density(args, out, lanes)
+        }
+        Op::LogDensitySum(law, n) if bernoulli_logit::is_bernoulli_logit(law) => {
+            bernoulli_logit::log_density_sum(*n, args, out)
         }
         Op::LogDensity(law) => log_density(law, args, out, lanes),
         Op::LogDensitySum(law, n) => log_density_sum(law, *n, args, out, lanes),
@@ -169,27 +180,6 @@ pub fn run(op: &Op, args: &[Arg], out: &mut [f64], lanes: usize) {
         Op::ArrayTransport(law) => array_transport(law, args, out, lanes),
         Op::ArrayLogDensity(law) => array_log_density(law, args, out, lanes),
         Op::ArrayCellEdge(law) => array_cell_edge(law, args, out, lanes),
-    }
-}
-
-fn unary(f: UnaryFn, a: Arg, out: &mut [f64], lanes: usize) {
-    match f {
-        UnaryFn::Neg => map1(a, out, lanes, |x| -x),
-        UnaryFn::Square => map1(a, out, lanes, |x| x * x),
-        UnaryFn::Exp => map1(a, out, lanes, f64::exp),
-        UnaryFn::Log => map1(a, out, lanes, f64::ln),
-        f => map1(a, out, lanes, |x| f.apply(x)),
-    }
-}
-
-#[inline]
-fn map1(a: Arg, out: &mut [f64], lanes: usize, f: impl Fn(f64) -> f64) {
-    let grid = Grid::new(out.len() / lanes, lanes);
-    for (e, o) in out.chunks_exact_mut(grid.width).enumerate() {
-        match a.line(&grid, e) {
-            Row::One(x) => o.fill(f(x)),
-            Row::Many(xs) => o.iter_mut().zip(xs).for_each(|(o, &x)| *o = f(x)),
-        }
     }
 }
 
@@ -392,42 +382,6 @@ fn scan_line(f: ScanFn, line: &mut [f64]) {
                 }
             });
         }
-    }
-}
-
-fn matmul([m, k, n]: [usize; 3], a: Arg, b: Arg, out: &mut [f64], lanes: usize) {
-    if lanes == 1 {
-        return matrix::product([m, k, n], a.data, b.data, out);
-    }
-    for i in 0..m {
-        for j in 0..n {
-            let o = &mut out[(i * n + j) * lanes..][..lanes];
-            o.fill(0.0);
-            for l in 0..k {
-                match (element(a, i * k + l, lanes), element(b, l * n + j, lanes)) {
-                    (Row::One(x), Row::One(y)) => o.iter_mut().for_each(|o| *o += x * y),
-                    (Row::One(x), Row::Many(ys)) => {
-                        o.iter_mut().zip(ys).for_each(|(o, &y)| *o += x * y)
-                    }
-                    (Row::Many(xs), Row::One(y)) => {
-                        o.iter_mut().zip(xs).for_each(|(o, &x)| *o += x * y)
-                    }
-                    (Row::Many(xs), Row::Many(ys)) => {
-                        o.iter_mut()
-                            .zip(xs.iter().zip(ys))
-                            .for_each(|(o, (&x, &y))| *o += x * y);
-                    }
-                }
-            }
-        }
-    }
-}
-
-fn element(a: Arg<'_>, e: usize, lanes: usize) -> Row<'_> {
-    if a.uniform {
-        Row::One(a.data[e])
-    } else {
-        Row::Many(&a.data[e * lanes..(e + 1) * lanes])
     }
 }
 

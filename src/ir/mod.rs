@@ -17,6 +17,7 @@
 //! - A size that an array has bound and a later `data N: int` declares again is one more `and` in that declaration's condition.
 
 pub mod adjoint;
+mod bernoulli_logit;
 mod builtin;
 pub mod kernel;
 pub mod law;
@@ -24,6 +25,10 @@ mod matrix;
 mod model;
 mod normal;
 pub mod op;
+mod product;
+mod reduce;
+mod strip;
+mod unary;
 mod written;
 
 pub use builtin::Builtin;

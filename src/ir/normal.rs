@@ -4,7 +4,9 @@
 use super::Law;
 use super::adjoint::{Bars, add_each};
 use super::kernel::{Arg, Grid};
-use crate::compute::special::normal_log_density;
+use super::strip::{self, Strip, WIDTH, strips};
+use crate::compute::special::HALF_LN_2PI;
+use crate::compute::wide;
 
 /// Whether a law is `Normal` itself.
 pub(super) fn is_normal(law: &Law) -> bool {
@@ -29,57 +31,95 @@ pub(super) fn transport(args: &[Arg], out: &mut [f64], lanes: usize) {
 
 /// The log-density of each element.
 pub(super) fn log_density(args: &[Arg], out: &mut [f64], lanes: usize) {
-    let n = out.len() / lanes;
-    let grid = Grid::new(n, lanes);
-    let logs = log_scale(args[1]);
-    let log_sigma = Arg {
-        data: &logs,
-        ..args[1]
-    };
-    for (r, out) in out.chunks_exact_mut(grid.width).enumerate() {
-        each(args, log_sigma, &grid, r, |k, d| out[k] = d);
+    let mut room = [[0.0; WIDTH]; 3];
+    let mut rest = out;
+    for strip in strips(rest.len() / lanes, lanes) {
+        let (now, later) = std::mem::take(&mut rest).split_at_mut(strip.width);
+        with_logs(of(args, &strip, &mut room), now);
+        rest = later;
     }
 }
 
-/// Their sum over `n` elements, in order.
-pub(super) fn log_density_sum(n: usize, args: &[Arg], out: &mut [f64], lanes: usize) {
-    let grid = Grid::new(n, lanes);
-    let logs = log_scale(args[1]);
-    let log_sigma = Arg {
-        data: &logs,
-        ..args[1]
-    };
-    out.fill(0.0);
-    for r in 0..grid.rows {
-        match lanes {
-            1 => each(args, log_sigma, &grid, r, |_, d| out[0] += d),
-            _ => each(args, log_sigma, &grid, r, |k, d| out[k] += d),
-        }
+/// Their sum over `n` elements.
+pub(super) fn log_density_sum(n: usize, args: &[Arg], out: &mut [f64]) {
+    let sigma = args[1];
+    let mut room = [[0.0; WIDTH]; 3];
+    if sigma.len > 1 && !sigma.uniform {
+        return strip::sum(n, out, |s, out| with_logs(of(args, s, &mut room), out));
+    }
+    strip::sum(n, out, |s, out| without_logs(of(args, s, &mut room), out));
+    // The scales are few: their logs are taken once.
+    let times = if sigma.len == 1 { n as f64 } else { 1.0 };
+    if sigma.uniform {
+        let all: f64 = sigma.data.iter().map(|s| times * log_scale(*s)).sum();
+        out.iter_mut().for_each(|o| *o -= all);
+        return;
+    }
+    subtract_logs(sigma.data, times, out);
+}
+
+fn of<'a>(args: &[Arg<'a>], strip: &Strip, room: &'a mut [[f64; WIDTH]; 3]) -> [&'a [f64]; 3] {
+    let [a, b, c] = room;
+    [
+        strip.of(&args[0], a),
+        strip.of(&args[1], b),
+        strip.of(&args[2], c),
+    ]
+}
+
+/// ln sigma; NaN where sigma is no scale.
+fn log_scale(sigma: f64) -> f64 {
+    match is_valid(0.0, sigma) {
+        true => sigma.ln(),
+        false => f64::NAN,
     }
 }
 
-fn log_scale(sigma: Arg) -> Vec<f64> {
-    let log = |s: &f64| if *s > 0.0 { s.ln() } else { f64::NAN };
-    sigma.data.iter().map(log).collect()
+fn subtract_logs(sigma: &[f64], times: f64, out: &mut [f64]) {
+    wide::run(
+        #[inline(always)]
+        || {
+            for (o, &s) in out.iter_mut().zip(sigma) {
+                let value = *o - times * wide::log(s);
+                *o = if s < f64::INFINITY { value } else { f64::NAN };
+            }
+        },
+    );
 }
 
-#[inline]
-fn each(args: &[Arg], log_sigma: Arg, grid: &Grid, r: usize, mut give: impl FnMut(usize, f64)) {
-    let mut room = [Vec::new(), Vec::new(), Vec::new()];
-    let mut more = Vec::new();
-    let [mu, sigma, x] = rows(args, grid, r, &mut room);
-    let logs = log_sigma.line(grid, r).spread(grid.width, &mut more);
-    for (k, ((&m, &s), (&x, &l))) in mu.iter().zip(sigma).zip(x.iter().zip(logs)).enumerate() {
-        let valid = m.is_finite() && s.is_finite();
-        give(
-            k,
-            if valid {
-                normal_log_density((x - m) / s) - l
-            } else {
-                f64::NAN
-            },
-        );
+/// −½ ((x − mu) / sigma)² − ½ ln 2π; NaN where mu is not finite.
+#[inline(always)]
+fn kernel(mu: f64, sigma: f64, x: f64) -> f64 {
+    let d = (x - mu) / sigma;
+    let value = -0.5 * d * d - HALF_LN_2PI;
+    if mu.abs() < f64::INFINITY {
+        value
+    } else {
+        f64::NAN
     }
+}
+
+fn without_logs([mu, sigma, x]: [&[f64]; 3], out: &mut [f64]) {
+    wide::run(
+        #[inline(always)]
+        || {
+            for (((o, &m), &s), &x) in out.iter_mut().zip(mu).zip(sigma).zip(x) {
+                *o = kernel(m, s, x);
+            }
+        },
+    );
+}
+
+fn with_logs([mu, sigma, x]: [&[f64]; 3], out: &mut [f64]) {
+    wide::run(
+        #[inline(always)]
+        || {
+            for (((o, &m), &s), &x) in out.iter_mut().zip(mu).zip(sigma).zip(x) {
+                let value = kernel(m, s, x) - wide::log(s);
+                *o = if s < f64::INFINITY { value } else { f64::NAN };
+            }
+        },
+    );
 }
 
 /// Adds the adjoints of [`transport`].
@@ -92,13 +132,34 @@ pub(super) fn transport_adjoint(args: &[Arg], bar: Arg, n: usize, bars: &mut Bar
 
 /// Adds the adjoints of [`log_density`], or of the sum where `bar` has one element.
 pub(super) fn log_density_adjoint(args: &[Arg], bar: Arg, n: usize, bars: &mut Bars, lanes: usize) {
-    let grid = Grid::new(n, lanes);
-    add_each(bars, 0, args, bar, &grid, |[m, s, x]| (x - m) / (s * s));
-    add_each(bars, 1, args, bar, &grid, |[m, s, x]| {
-        let d = (x - m) / s;
-        (d * d - 1.0) / s
-    });
-    add_each(bars, 2, args, bar, &grid, |[m, s, x]| (m - x) / (s * s));
+    let mut room = [[0.0; WIDTH]; 3];
+    let (mut spread, mut by_mu, mut by_sigma) = ([0.0; WIDTH], [0.0; WIDTH], [0.0; WIDTH]);
+    for strip in strips(n, lanes) {
+        let bar = strip.of(&bar, &mut spread);
+        let (by_mu, by_sigma) = (&mut by_mu[..strip.width], &mut by_sigma[..strip.width]);
+        slopes(of(args, &strip, &mut room), bar, by_mu, by_sigma);
+        strip.add(bars, 0, args[0].len, by_mu);
+        strip.add(bars, 1, args[1].len, by_sigma);
+        if bars.at[2].is_some() {
+            by_mu.iter_mut().for_each(|d| *d = -*d);
+            strip.add(bars, 2, args[2].len, by_mu);
+        }
+    }
+}
+
+/// bar · ∂/∂mu (which is −∂/∂x) and bar · ∂/∂sigma.
+fn slopes([mu, sigma, x]: [&[f64]; 3], bar: &[f64], by_mu: &mut [f64], by_sigma: &mut [f64]) {
+    wide::run(
+        #[inline(always)]
+        || {
+            let out = by_mu.iter_mut().zip(by_sigma);
+            for ((((o, p), &m), (&s, &x)), &b) in out.zip(mu).zip(sigma.iter().zip(x)).zip(bar) {
+                let (each, d) = (b / s, (x - m) / s);
+                *o = if b == 0.0 { 0.0 } else { each * d };
+                *p = if b == 0.0 { 0.0 } else { each * (d * d - 1.0) };
+            }
+        },
+    );
 }
 
 fn rows<'a>(

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::law::{ArrayLaw, Law};
 use crate::compute::special;
+use crate::compute::wide::Panels;
 
 /// An elementwise function of one number.
 #[allow(missing_docs)]
@@ -138,6 +139,8 @@ pub enum Op {
     Scan(ScanFn, Axis),
     /// `[m, k] @ [k, n]`.
     MatMul { m: usize, k: usize, n: usize },
+    /// A known matrix by `[k, n]`; the number is n.
+    Dense(Arc<Panels>, usize),
     /// Lower Cholesky factor of `[n, n]`; NaN where it does not exist.
     Cholesky(usize),
     /// `(L [n, n], b [n, m])`: L⁻¹ b.

@@ -15,9 +15,8 @@ use super::smooth;
 use super::split::Part;
 use super::tape::{Block, Tape};
 use super::target::{DiscreteSite, Structure, Target};
-use super::{fill, margin};
-use crate::base::{Shape, Span};
-use crate::dist;
+use super::{Passes, fill, margin, passes};
+use crate::base::Span;
 use crate::ir::Op;
 use crate::trace::{NodeId, NoiseGraph, TermKind, TraceError};
 
@@ -28,7 +27,7 @@ pub(super) struct Weighed {
     pub(super) node: usize,
     mask: Option<usize>,
     margin: Option<usize>,
-    span: Span,
+    pub(super) span: Span,
 }
 
 /// One element of a discrete site, as the tapes see it.
@@ -52,10 +51,13 @@ pub struct Component {
     sites: Vec<SiteElement>,
     overflow_output: Option<usize>,
     pub(super) noise: Tape,
-    given: Tape,
+    /// The tape that loads values at discrete sites; where there are none, it is the other one.
+    given: Option<Tape>,
     pub(super) sweep: Sweep,
     /// Registers that one-block gradients have used and will use again.
     pub(super) spaces: Mutex<Vec<Workspace>>,
+    /// Registers that one-block evaluations have used and will use again.
+    blocks: Mutex<Vec<Block>>,
     overflow: Option<Overflow>,
     failed: AtomicU64,
     pub(super) evaluated: AtomicU64,
@@ -72,7 +74,12 @@ pub(super) enum Inputs {
 
 impl Component {
     /// Lowers one part of a graph. `overflow` finishes executions that run past the unrolling bound.
-    pub fn new(graph: &mut NoiseGraph, part: &Part, overflow: Option<Overflow>) -> Component {
+    pub fn new(
+        graph: &mut NoiseGraph,
+        part: &Part,
+        overflow: Option<Overflow>,
+        passes: Passes,
+    ) -> Component {
         let columns: HashMap<usize, usize> = part
             .coordinates
             .iter()
@@ -142,8 +149,17 @@ impl Component {
             }
         }
         let width = part.coordinates.len();
-        let noise = Tape::new(graph, &roots, width, |c| columns[&c], &HashMap::new());
-        let with_values = Tape::new(graph, &roots, width, |c| columns[&c], &given);
+        let within = |c: usize| columns.contains_key(&c);
+        let mut rewritten = passes::rewrite(passes, graph, &roots, &given, within);
+        if !passes.has("dead") {
+            rewritten.roots.extend(rewritten.graph.ids());
+        }
+        let tape = |given: &HashMap<NodeId, Vec<usize>>| {
+            let (graph, roots) = (&rewritten.graph, &rewritten.roots);
+            Tape::new(graph, roots, width, |c| columns[&c], given)
+        };
+        let noise = tape(&HashMap::new());
+        let with_values = (!given.is_empty()).then(|| tape(&rewritten.given));
         let hard = terms.iter().any(|t| t.kind == TermKind::Condition);
         let jumps = smooth::jumps(graph, &part.terms, overflow_output.is_some());
         Component {
@@ -157,6 +173,7 @@ impl Component {
             },
             sweep: Sweep::new(&noise, &terms),
             spaces: Mutex::default(),
+            blocks: Mutex::default(),
             terms,
             sites,
             overflow_output,
@@ -195,95 +212,6 @@ impl Component {
             .for_each(|c| c.store(0, Ordering::Relaxed));
     }
 
-    /// For one execution, each term's log-weight and place: what blame is laid by. NaN is a failure.
-    pub fn weights(&self, z: &[f64]) -> Vec<(TermKind, f64, Span)> {
-        let mut block = Block::default();
-        self.noise.run_lanes(z, 1, &mut block);
-        self.terms
-            .iter()
-            .map(|t| (t.kind, self.weight(&self.noise, &block, t, 0, None), t.span))
-            .collect()
-    }
-
-    /// The first operation of a failing statement whose value is not a number though its operands are, with those.
-    pub fn origin_of_failure(
-        &self,
-        graph: &NoiseGraph,
-        statement: Span,
-        z: &[f64],
-    ) -> Option<(Span, String)> {
-        let term = graph.terms.iter().find(|t| t.span == statement)?;
-        let needed = graph.ancestors([term.node]);
-        let ids: Vec<NodeId> = graph.ids().filter(|id| needed[id.index()]).collect();
-        let columns: HashMap<usize, usize> = self
-            .coordinates
-            .iter()
-            .enumerate()
-            .map(|(i, &c)| (c, i))
-            .collect();
-        let tape = Tape::new(
-            graph,
-            &ids,
-            self.dim(),
-            |c| columns.get(&c).copied().unwrap_or(0),
-            &HashMap::new(),
-        );
-        let mut block = Block::default();
-        tape.run_lanes(z, 1, &mut block);
-        let places: HashMap<NodeId, usize> =
-            ids.iter().enumerate().map(|(i, &id)| (id, i)).collect();
-        let element = |id: NodeId, e: usize| {
-            tape.value(
-                &block,
-                places[&id],
-                if graph.node(id).shape.len() == 1 {
-                    0
-                } else {
-                    e
-                },
-                0,
-            )
-        };
-        for &id in &ids {
-            let node = graph.node(id);
-            for e in 0..node.shape.len() {
-                let same = |a: &NodeId| {
-                    graph.node(*a).shape.len() <= 1
-                        || graph.node(*a).shape.len() == node.shape.len()
-                };
-                if element(id, e).is_nan()
-                    && node
-                        .args
-                        .iter()
-                        .all(|a| !same(a) || !element(*a, e).is_nan())
-                {
-                    let values: Vec<String> = node
-                        .args
-                        .iter()
-                        .filter(|a| same(a))
-                        .take(4)
-                        .map(|a| format!("{:.6}", element(*a, e)))
-                        .collect();
-                    if values.is_empty() {
-                        let origin = graph.nan_origin.clone();
-                        return origin.or(Some((node.span, "not a number".to_string())));
-                    }
-                    let params = |n: usize| -> Vec<f64> {
-                        node.args[..n].iter().map(|a| element(*a, e)).collect()
-                    };
-                    if let Some(why) = invalid_parameters(&node.op, params) {
-                        return Some((node.span, why));
-                    }
-                    return Some((
-                        node.span,
-                        format!("not a number: it was computed from {}", values.join(", ")),
-                    ));
-                }
-            }
-        }
-        None
-    }
-
     /// Whether one execution runs past the unrolling bound, and the key of its noise beyond it.
     pub fn overflow_key(&self, z: &[f64]) -> Option<u64> {
         let output = self.overflow_output?;
@@ -300,7 +228,7 @@ impl Component {
     }
 
     /// A term's log-weight in one lane.
-    fn weight(
+    pub(super) fn weight(
         &self,
         tape: &Tape,
         block: &Block,
@@ -351,24 +279,37 @@ impl Component {
             if kind == Inputs::Noise {
                 &self.noise
             } else {
-                &self.given
+                self.with_values()
             },
             self.dim(),
         );
         let n = out.len();
         self.evaluated.fetch_add(n as u64, Ordering::Relaxed);
+        let each = |block: &mut Block, rows: &[f64], out: &mut [f64]| {
+            tape.run_lanes(rows, out.len(), block);
+            for (lane, o) in out.iter_mut().enumerate() {
+                let row = &rows[lane * dim..(lane + 1) * dim];
+                *o = self.finished(tape, block, lane, row, kind, penalty);
+            }
+        };
         let lanes = tape.lanes;
+        if n <= lanes {
+            let mut block = reused(&self.blocks);
+            each(&mut block, rows, out);
+            return self.blocks.lock().expect(NO_PANIC).push(block);
+        }
         out.par_chunks_mut(lanes)
-            .enumerate()
-            .for_each_init(Block::default, |block, (b, out)| {
-                let start = b * lanes;
-                let rows = &rows[start * dim..(start + out.len()) * dim];
-                tape.run_lanes(rows, out.len(), block);
-                for (lane, o) in out.iter_mut().enumerate() {
-                    let row = &rows[lane * dim..(lane + 1) * dim];
-                    *o = self.finished(tape, block, lane, row, kind, penalty);
-                }
-            });
+            .zip(rows.par_chunks((lanes * dim).max(1)))
+            .for_each_init(Block::default, |block, (out, rows)| each(block, rows, out));
+    }
+
+    fn with_values(&self) -> &Tape {
+        self.given.as_ref().unwrap_or(&self.noise)
+    }
+
+    /// Numbers that one execution's evaluation computes.
+    pub fn size(&self) -> usize {
+        self.noise.registers
     }
 
     pub(super) fn finished(
@@ -460,6 +401,14 @@ impl Component {
     }
 }
 
+/// Why a lock is always free again.
+pub(super) const NO_PANIC: &str = "no thread panics while it holds this";
+
+/// Room that another evaluation has left, or new.
+pub(super) fn reused<T: Default>(room: &Mutex<Vec<T>>) -> T {
+    room.lock().expect(NO_PANIC).pop().unwrap_or_default()
+}
+
 /// The columns that hold the noise of improper measures.
 fn stretched(graph: &NoiseGraph, columns: &HashMap<usize, usize>) -> Vec<(usize, Stretch)> {
     let mut found = Vec::new();
@@ -473,21 +422,6 @@ fn stretched(graph: &NoiseGraph, columns: &HashMap<usize, usize>) -> Vec<(usize,
     found.sort_by_key(|(c, _)| *c);
     found.dedup_by_key(|(c, _)| *c);
     found
-}
-
-/// Which parameter of a law over numbers is outside of its domain, in words. `params` gives the values of the first ones.
-fn invalid_parameters(op: &Op, params: impl Fn(usize) -> Vec<f64>) -> Option<String> {
-    let (Op::Transport(law) | Op::LogDensity(law) | Op::LogDensitySum(law, _)) = op else {
-        return None;
-    };
-    let base = law.base();
-    let values = params(dist::Describe::params(base).len());
-    let apart: Vec<&[f64]> = values.chunks(1).collect();
-    let scalar = Shape::scalar();
-    let shapes = vec![&scalar; apart.len()];
-    let checked = dist::check_params(&dist::Distribution::Scalar(base), &apart, &shapes);
-    let (_, why) = checked.err()?;
-    Some(format!("{}: {why}", dist::Describe::name(base)))
 }
 
 impl Target for Component {
@@ -512,7 +446,7 @@ impl Target for Component {
     }
 
     fn log_r_given(&self, zk: &[f64], log_r: &mut [f64], log_p: &mut [f64]) {
-        let (dim, n_sites, lanes) = (self.dim(), self.sites.len(), self.given.lanes);
+        let (dim, n_sites, lanes) = (self.dim(), self.sites.len(), self.with_values().lanes);
         self.evaluated
             .fetch_add(log_r.len() as u64, Ordering::Relaxed);
         log_r
@@ -522,13 +456,13 @@ impl Target for Component {
             .for_each_init(Block::default, |block, (b, (out, log_p))| {
                 let start = b * lanes;
                 let rows = &zk[start * dim..(start + out.len()) * dim];
-                self.given.run_lanes(rows, out.len(), block);
+                self.with_values().run_lanes(rows, out.len(), block);
                 for (lane, o) in out.iter_mut().enumerate() {
                     let row = &rows[lane * dim..(lane + 1) * dim];
-                    *o = self.finished(&self.given, block, lane, row, Inputs::Values, None);
+                    *o = self.finished(self.with_values(), block, lane, row, Inputs::Values, None);
                     for (j, s) in self.sites.iter().enumerate() {
-                        let reached = self.reached(&self.given, block, s, lane);
-                        let p = self.given.value(block, s.log_p, s.element, lane);
+                        let reached = self.reached(self.with_values(), block, s, lane);
+                        let p = self.with_values().value(block, s.log_p, s.element, lane);
                         log_p[lane * n_sites + j] = match reached {
                             false => f64::NAN,
                             true if p.is_nan() => f64::NEG_INFINITY,
@@ -540,7 +474,7 @@ impl Target for Component {
     }
 
     fn fill(&self, zk: &mut [f64], u: &[f64]) {
-        let (dim, n_sites, lanes) = (self.dim(), self.sites.len(), self.given.lanes);
+        let (dim, n_sites, lanes) = (self.dim(), self.sites.len(), self.with_values().lanes);
         if n_sites == 0 {
             return;
         }
@@ -551,15 +485,15 @@ impl Target for Component {
             .for_each_init(Block::default, |block, (b, (rows, u))| {
                 let start = b * lanes * dim;
                 let n = rows.len() / dim;
-                self.given
+                self.with_values()
                     .run_lanes(&values[start..start + rows.len()], n, block);
                 for lane in 0..n {
                     for (j, s) in self.sites.iter().enumerate() {
                         let u = u[lane * n_sites + j];
-                        let (low, high) = match self.reached(&self.given, block, s, lane) {
+                        let (low, high) = match self.reached(self.with_values(), block, s, lane) {
                             true => (
-                                self.given.value(block, s.low, s.element, lane),
-                                self.given.value(block, s.high, s.element, lane),
+                                self.with_values().value(block, s.low, s.element, lane),
+                                self.with_values().value(block, s.high, s.element, lane),
                             ),
                             false => (f64::NEG_INFINITY, f64::INFINITY),
                         };

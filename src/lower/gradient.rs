@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use rayon::prelude::*;
 
 use super::adjoint::{Adjoint, Workspace};
-use super::component::{Component, Inputs, Weighed};
+use super::component::{Component, Inputs, NO_PANIC, Weighed, reused};
 use super::tape::Tape;
 use crate::trace::TermKind;
 
@@ -35,18 +35,9 @@ impl Component {
         self.evaluated
             .fetch_add(log_r.len() as u64, Ordering::Relaxed);
         if log_r.len() <= lanes {
-            let mut space = self
-                .spaces
-                .lock()
-                .expect("no thread panics while it holds this")
-                .pop();
-            let space = space.get_or_insert_default();
-            self.gradient_of_block(z, log_r, gradient, space);
-            let mut spaces = self
-                .spaces
-                .lock()
-                .expect("no thread panics while it holds this");
-            return spaces.push(std::mem::take(space));
+            let mut space = reused(&self.spaces);
+            self.gradient_of_block(z, log_r, gradient, &mut space);
+            return self.spaces.lock().expect(NO_PANIC).push(space);
         }
         log_r
             .par_chunks_mut(lanes)

@@ -1,12 +1,14 @@
 //! Noise graph to functions: f(z) for the outputs, and log r(z) for each independent component.
 
 mod adjoint;
+mod blame;
 mod component;
 mod discrete;
 mod fill;
 mod gradient;
 mod margin;
 mod overflow;
+mod passes;
 mod pointwise;
 mod pushforward;
 mod smooth;
@@ -17,6 +19,7 @@ mod target;
 
 pub use component::Component;
 pub use overflow::Overflow;
+pub use passes::{PASSES, Passes};
 pub use pointwise::{Pointwise, Scores};
 pub use pushforward::Pushforward;
 pub use split::split;
@@ -48,7 +51,7 @@ pub struct Lowered {
 }
 
 /// Lowers a traced program. `overflow` goes on where unrolling ends.
-pub fn lower(traced: Traced, overflow: Overflow) -> Lowered {
+pub fn lower(traced: Traced, overflow: Overflow, passes: Passes) -> Lowered {
     let mut graph = traced.graph;
     let parts = split(&graph);
     let constant = parts
@@ -60,7 +63,7 @@ pub fn lower(traced: Traced, overflow: Overflow) -> Lowered {
     let components: Vec<Arc<Component>> = parts
         .components
         .iter()
-        .map(|p| Arc::new(Component::new(&mut graph, p, beyond.clone())))
+        .map(|p| Arc::new(Component::new(&mut graph, p, beyond.clone(), passes)))
         .collect();
     let beyond = beyond.zip(components.first().cloned()).map(|(o, c)| (c, o));
     let pushforward = Pushforward::new(&graph, traced.outputs, beyond);

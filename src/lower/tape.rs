@@ -5,6 +5,7 @@
 //! so that a block's registers stay in cache.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use crate::ir::Op;
 use crate::ir::kernel::{self, Arg};
@@ -18,8 +19,8 @@ pub(super) const CACHE_ELEMENTS: usize = 1 << 18;
 pub(super) enum Operand {
     /// Elements of the registers.
     Register { offset: usize, len: usize },
-    /// Known numbers, the same in all lanes.
-    Known { offset: usize, len: usize },
+    /// Known numbers, the same in all lanes: which of them.
+    Known { at: usize },
 }
 
 #[derive(Debug)]
@@ -39,7 +40,7 @@ pub(super) enum Instruction {
 #[derive(Debug)]
 pub struct Tape {
     pub(super) instructions: Vec<Instruction>,
-    pub(super) known: Vec<f64>,
+    pub(super) known: Vec<Arc<[f64]>>,
     pub(super) registers: usize,
     pub(super) outputs: Vec<Operand>,
     width: usize,
@@ -82,9 +83,10 @@ impl Tape {
             let place = match (&node.op, given.get(&id)) {
                 (_, Some(columns)) => tape.load(columns.clone()),
                 (Op::Const(values), None) => {
-                    let offset = tape.known.len();
-                    tape.known.extend_from_slice(values);
-                    Operand::Known { offset, len }
+                    tape.known.push(values.clone());
+                    Operand::Known {
+                        at: tape.known.len() - 1,
+                    }
                 }
                 (Op::Noise { first }, None) => {
                     tape.load((*first..first + len).map(&column).collect())
@@ -158,7 +160,7 @@ impl Tape {
             Operand::Register { offset, .. } => {
                 block.registers[(offset + element) * block.lanes + lane]
             }
-            Operand::Known { offset, .. } => self.known[offset + element],
+            Operand::Known { at } => self.known[at][element],
         }
     }
 }
@@ -167,7 +169,7 @@ impl Tape {
 pub(super) fn with_views(
     operands: &[Operand],
     registers: &[f64],
-    known: &[f64],
+    known: &[Arc<[f64]>],
     lanes: usize,
     f: impl FnOnce(&[Arg]),
 ) {
@@ -190,16 +192,21 @@ pub(super) fn with_views(
     f(&few[..operands.len()]);
 }
 
-fn view<'a>(operand: Operand, registers: &'a [f64], known: &'a [f64], lanes: usize) -> Arg<'a> {
+fn view<'a>(
+    operand: Operand,
+    registers: &'a [f64],
+    known: &'a [Arc<[f64]>],
+    lanes: usize,
+) -> Arg<'a> {
     match operand {
         Operand::Register { offset, len } => Arg {
             data: &registers[offset * lanes..(offset + len) * lanes],
             len,
             uniform: false,
         },
-        Operand::Known { offset, len } => Arg {
-            data: &known[offset..offset + len],
-            len,
+        Operand::Known { at } => Arg {
+            data: &known[at],
+            len: known[at].len(),
             uniform: true,
         },
     }

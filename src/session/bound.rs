@@ -25,11 +25,14 @@ use crate::trace::{self, TermKind};
 
 /// Prior executions that are looked at before inference.
 const PRIOR_LOOK: usize = 1000;
+/// Of large programs fewer executions are run, so that about this many numbers are computed.
+const LOOK_NUMBERS: usize = 20_000_000;
+const FEWEST_LOOKS: usize = 100;
 /// How much further a program is unrolled whose posterior lies beyond the bound; no further than this on its own.
 pub(super) const DEEPER: usize = 8;
 const DEEPEST: usize = 256;
 /// The seed of what is looked at before a run has one.
-const LOOK: Seed = Seed(1);
+pub(super) const LOOK: Seed = Seed(1);
 
 /// A program with its data: ready to run.
 pub struct Bound {
@@ -79,6 +82,11 @@ fn spread_exact(outcome: &mut Outcome, n_draws: usize) {
     noise.n *= copies;
     noise.lineage = None;
     outcome.exact = false;
+}
+
+/// How many executions of the prior are looked at.
+fn looks(component: &Component) -> usize {
+    (LOOK_NUMBERS / component.size().max(1)).clamp(FEWEST_LOOKS, PRIOR_LOOK)
 }
 
 pub(super) fn standard_normals(seed: Seed, purpose: &str, n: usize) -> Vec<f64> {
@@ -137,64 +145,6 @@ impl Bound {
         super::view::view(&self.description.model, &self.lowered)
     }
 
-    /// log r of `n` executions of the prior, all components together: for benchmarks and checks of a program's weights.
-    ///
-    /// # Shapes
-    /// `[n]`, in nats; −∞ for weight 0.
-    pub fn prior_log_weights(&self, n: usize, seed: u64) -> Vec<f64> {
-        let mut total = vec![self.lowered.constant; n];
-        for (i, component) in self.lowered.components.iter().enumerate() {
-            let z = standard_normals(
-                Seed(seed).child("component", i as u64),
-                "prior",
-                n * component.dim(),
-            );
-            let mut log_r = vec![0.0; n];
-            component.log_r(&z, &mut log_r);
-            total.iter_mut().zip(log_r).for_each(|(t, x)| *t += x);
-        }
-        total
-    }
-
-    /// Gradients of log r at `n` executions of the prior, evaluated `batch` at a time, component after component: for
-    /// benchmarks.
-    ///
-    /// # Shapes
-    /// `[n, dim]` for each component.
-    pub fn prior_gradients(&self, n: usize, seed: u64, batch: usize) -> Vec<f64> {
-        let mut all = Vec::new();
-        for (i, component) in self.lowered.components.iter().enumerate() {
-            let (dim, seed) = (component.dim(), Seed(seed).child("component", i as u64));
-            let z = standard_normals(seed, "prior", n * dim);
-            for rows in z.chunks((batch.max(1) * dim).max(1)) {
-                let mut log_r = vec![0.0; rows.len() / dim.max(1)];
-                let mut gradient = vec![0.0; rows.len()];
-                component.log_r_gradient(rows, &mut log_r, &mut gradient);
-                all.extend(gradient);
-            }
-        }
-        all
-    }
-
-    /// Milliseconds of one training iteration of the diffusion engine on the program's first component, averaged over
-    /// `iterations`: a measurement for benchmarks.
-    ///
-    /// # Errors
-    /// As [`Bound::infer`].
-    pub fn training_ms(
-        &self,
-        iterations: usize,
-        options: &[(String, String)],
-    ) -> Result<f64, Failure> {
-        let pairs = options.iter().map(|(k, v)| (k.as_str(), v.as_str()));
-        let options = infer::Options::from_pairs(pairs);
-        match self.lowered.components.first() {
-            Some(c) => infer::diffusion::time_training(&**c, &options, iterations, LOOK)
-                .map_err(|e| Failure::of_infer(&e, self.model.sources.clone())),
-            None => Ok(0.0),
-        }
-    }
-
     fn described(&self) -> Description {
         let structures = || self.lowered.components.iter().map(|c| c.structure());
         let outputs = self.lowered.pushforward.described();
@@ -240,7 +190,6 @@ impl Bound {
     }
 
     /// The log-weight's components, the outputs and the graph: what the tests hold against the interpreter.
-    #[cfg(test)]
     pub(super) fn inner(&self) -> (&Lowered, &Model, &trace::Inputs) {
         (&self.lowered, &self.model, &self.inputs)
     }
@@ -304,10 +253,11 @@ impl Bound {
         let mut warnings = Vec::new();
         for component in &self.lowered.components {
             let dim = component.dim();
-            let z = standard_normals(LOOK, "look", PRIOR_LOOK * dim);
+            let n = looks(component);
+            let z = standard_normals(LOOK, "look", n * dim);
             let mut first = None;
             let mut here = 0;
-            let mut log_r = vec![0.0; PRIOR_LOOK];
+            let mut log_r = vec![0.0; n];
             component.log_r(&z, &mut log_r);
             let weightless = z
                 .chunks_exact(dim)
@@ -326,13 +276,13 @@ impl Bound {
                 }
             }
             failed += here;
-            total += PRIOR_LOOK;
+            total += n;
             if let Some((kind, span, row)) = first {
                 let (report, fault) = self.failure_report(component, kind, span, &row, here);
                 if fault {
                     return Err(self.failure(report, ExitKind::Model));
                 }
-                if here == PRIOR_LOOK {
+                if here == n {
                     return Err(self.failure(report, ExitKind::Numerical));
                 }
                 warnings.push(report);
@@ -376,10 +326,10 @@ impl Bound {
                 .help("guard it: an arm of an `if` that an execution does not take is no fault");
             return (report, true);
         }
-        let share = 100.0 * n as f64 / PRIOR_LOOK as f64;
+        let share = 100.0 * n as f64 / looks(component) as f64;
         let message =
             format!("{share:.1} % of the executions fail numerically here: they have weight 0");
-        let report = if n == PRIOR_LOOK {
+        let report = if n == looks(component) {
             Report::error(
                 "odp::infer::numeric",
                 "every execution of this program fails numerically",

@@ -20,8 +20,11 @@ mod figures;
 mod gradients;
 mod graph;
 mod kept;
+mod measure;
 mod modules;
 mod parts;
+#[cfg(test)]
+mod passes;
 mod picture;
 mod program;
 mod report;

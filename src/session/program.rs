@@ -9,7 +9,7 @@ use super::compile::{self, Origin};
 use super::{Bound, Description, ExitKind, Failure, Limits};
 use crate::base::{Data, Report, Seed, SourceMap};
 use crate::ir::{DataKind, Model, Type};
-use crate::lower::{Overflow, lower};
+use crate::lower::{Overflow, Passes, lower};
 use crate::store::Inputs;
 use crate::trace::{self, Class, TraceError, trace};
 
@@ -122,7 +122,7 @@ impl Program {
         gather: fn(&Model, &Data) -> Result<trace::Inputs, Vec<TraceError>>,
     ) -> Result<Bound, Failure> {
         let started = Instant::now();
-        let unroll = limits.unroll;
+        let (unroll, passes) = (limits.unroll, limits.passes);
         self.refuse_faults(inputs)?;
         let data = self.decoded(inputs);
         let bound_inputs = gather(&self.model, &data).map_err(|errors| self.failures(errors))?;
@@ -134,9 +134,14 @@ impl Program {
             unroll: n,
             max_nodes,
             max_mem: limits.max_mem,
+            plates: limits.passes.has("plates"),
         };
         let plenty = trace::Limits::default().max_nodes;
-        let mut bound = self.lowered(&bound_inputs, at(unroll.unwrap_or(UNROLL[0]), plenty))?;
+        let mut bound = self.lowered(
+            &bound_inputs,
+            at(unroll.unwrap_or(UNROLL[0]), plenty),
+            passes,
+        )?;
         let mut unrolled = unroll.unwrap_or(UNROLL[0]);
         if unroll.is_none() {
             for n in UNROLL.into_iter().skip(1) {
@@ -154,7 +159,7 @@ impl Program {
                         .min(MAX_MULTIPLIED_DIM.max(in_proportion as usize)),
                     ..at(n, 4 * MAX_UNROLLED_NODES)
                 };
-                match self.lowered(&bound_inputs, next) {
+                match self.lowered(&bound_inputs, next, passes) {
                     Ok(next) => (bound, unrolled) = (next, n),
                     Err(_) => break,
                 }
@@ -182,7 +187,7 @@ impl Program {
                 ..at(0, 4 * MAX_UNROLLED_NODES)
             };
             bound.retrace = Some(Box::new(move |unroll| {
-                program.lowered(&inputs, trace::Limits { unroll, ..limits })
+                program.lowered(&inputs, trace::Limits { unroll, ..limits }, passes)
             }));
         }
         bound.max_mem = limits.max_mem;
@@ -233,6 +238,7 @@ impl Program {
         &self,
         inputs: &Arc<trace::Inputs>,
         limits: trace::Limits,
+        passes: Passes,
     ) -> Result<Bound, Failure> {
         let traced = trace(&self.model, inputs, limits).map_err(|e| self.failures(vec![e]))?;
         let overflow = Overflow {
@@ -250,7 +256,7 @@ impl Program {
         Ok(Bound::new(
             self.model.clone(),
             inputs.clone(),
-            lower(traced, overflow),
+            lower(traced, overflow, passes),
             self.warnings.clone(),
             description,
         ))

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::base::Seed;
 use crate::infer::{Budget, NoProgress, Options, Progress, Settings};
+use crate::lower::Passes;
 
 /// What one run asks for.
 #[derive(Clone)]
@@ -92,6 +93,8 @@ pub struct Limits {
     pub allow: Vec<PathBuf>,
     /// How often loops and recursions that depend on chance are unrolled; `None` chooses by runs of the prior.
     pub unroll: Option<usize>,
+    /// Which rewrites the compiler makes; they change no answer.
+    pub passes: Passes,
 }
 
 impl Default for Limits {
@@ -104,6 +107,7 @@ impl Default for Limits {
             max_mem: machine_memory() / 5 * 4,
             allow: Vec::new(),
             unroll: None,
+            passes: Passes::default(),
         }
     }
 }

@@ -116,7 +116,26 @@ const STAND_IN: usize = 1 << 40;
 
 /// What makes two operations equal. Constants are compared by their bits.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Key(String, Vec<u32>, Vec<usize>);
+struct Key(Name, Vec<u32>, Vec<usize>);
+
+/// What an operation is, apart from its operands. Many indices are no text.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Name {
+    Text(String),
+    Elements(Arc<[u32]>),
+    Matrix(usize, usize),
+}
+
+impl Name {
+    fn of(op: &Op) -> Name {
+        match op {
+            Op::Take(indices) => Name::Elements(indices.clone()),
+            // Laid out once for its operation: another layout is another matrix.
+            Op::Dense(x, n) => Name::Matrix(Arc::as_ptr(x) as usize, *n),
+            op => Name::Text(format!("{op:?}")),
+        }
+    }
+}
 
 impl NoiseGraph {
     /// A node by its id.
@@ -147,7 +166,7 @@ impl NoiseGraph {
         let key = (values.len() <= 16).then(|| {
             let bits: Vec<String> = values.iter().map(|x| x.to_bits().to_string()).collect();
             Key(
-                format!("const {}", bits.join(" ")),
+                Name::Text(format!("const {}", bits.join(" "))),
                 Vec::new(),
                 shape.dims().to_vec(),
             )
@@ -157,24 +176,36 @@ impl NoiseGraph {
 
     /// A block of noise coordinates.
     pub fn noise(&mut self, first: usize, shape: Shape, span: Span) -> NodeId {
-        let key = Key(format!("noise {first}"), Vec::new(), shape.dims().to_vec());
+        let name = Name::Text(format!("noise {first}"));
+        let key = Key(name, Vec::new(), shape.dims().to_vec());
         self.intern(Some(key), Op::Noise { first }, Vec::new(), shape, span)
     }
 
     /// An operation; folded where all operands are known, shared where it is already there.
     pub fn add(&mut self, op: Op, args: Vec<NodeId>, shape: Shape, span: Span) -> NodeId {
-        if let Some(values) = self.fold(&op, &args, &shape) {
-            return self.constant_node(values, shape, span);
+        match self.folded(&op, &args, &shape) {
+            Some(values) => self.constant_node(values, shape, span),
+            None => self.shared(op, args, shape, span),
         }
+    }
+
+    /// An operation; shared where it is already there.
+    pub fn shared(&mut self, op: Op, args: Vec<NodeId>, shape: Shape, span: Span) -> NodeId {
         let key = Key(
-            format!("{op:?}"),
+            Name::of(&op),
             args.iter().map(|a| a.index() as u32).collect(),
             shape.dims().to_vec(),
         );
         self.intern(Some(key), op, args, shape, span)
     }
 
-    fn fold(&self, op: &Op, args: &[NodeId], shape: &Shape) -> Option<Arc<[f64]>> {
+    /// An operation of its own.
+    pub fn push(&mut self, op: Op, args: Vec<NodeId>, shape: Shape, span: Span) -> NodeId {
+        self.intern(None, op, args, shape, span)
+    }
+
+    /// The value of an operation whose operands are all known.
+    pub fn folded(&self, op: &Op, args: &[NodeId], shape: &Shape) -> Option<Arc<[f64]>> {
         let known: Option<Vec<&Arc<[f64]>>> = args.iter().map(|&a| self.constant(a)).collect();
         Some(compute(op, &known?, shape.len()))
     }

@@ -38,6 +38,8 @@ pub struct Limits {
     pub max_nodes: usize,
     /// Bytes that the run may use.
     pub max_mem: u64,
+    /// Whether loops over data without carried state become plates.
+    pub plates: bool,
 }
 
 impl Default for Limits {
@@ -49,6 +51,7 @@ impl Default for Limits {
             unroll: 32,
             max_nodes: 20_000_000,
             max_mem: u64::MAX,
+            plates: true,
         }
     }
 }

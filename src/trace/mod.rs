@@ -30,6 +30,7 @@ mod impute;
 mod index;
 mod law_fn;
 mod literal;
+mod loop_plate;
 mod machine;
 mod matrices;
 mod memo;

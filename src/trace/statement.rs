@@ -352,6 +352,9 @@ impl Machine<'_> {
         let (start, end) = (lo_t.known_int(), hi_t.known_int());
         let scope = self.open_loop();
         if let (Some(start), Some(end)) = (start, end) {
+            if self.loop_as_plates(pattern, start..end, lo.span, body)? {
+                return Ok(self.close_loop(scope, span));
+            }
             for i in start..end {
                 if !self.iteration(i, pattern, Value::Num(Tensor::int(i)), body, span)? {
                     break;

@@ -18,6 +18,7 @@ mod incbeta;
 mod incgamma;
 mod logs;
 mod normal;
+pub(crate) mod normal_tables;
 mod quadrature;
 mod temme;
 

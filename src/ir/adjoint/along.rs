@@ -3,6 +3,7 @@
 use super::{Bars, times};
 use crate::ir::kernel::Arg;
 use crate::ir::op::{Axis, ReduceFn, ScanFn};
+use crate::ir::reduce::log_sum_exp_adjoint;
 
 pub(super) fn reduce(
     f: ReduceFn,
@@ -16,8 +17,12 @@ pub(super) fn reduce(
     let Some(target) = bars.of(0, a.data.len()) else {
         return;
     };
-    if f == ReduceFn::Sum {
-        return sum(axis, bar, target, lanes);
+    match f {
+        ReduceFn::Sum => return sum(axis, bar, target, lanes),
+        ReduceFn::LogSumExp => {
+            return log_sum_exp_adjoint(axis, a.data, out, bar, target, lanes);
+        }
+        _ => {}
     }
     let mut line = Line::new(axis.n);
     for result in 0..axis.outer * axis.inner {
@@ -30,9 +35,6 @@ pub(super) fn reduce(
             let (x, d) = (&line.x, &mut line.d);
             match f {
                 ReduceFn::Prod => product_of_others(x, d),
-                ReduceFn::LogSumExp => {
-                    x.iter().zip(&mut *d).for_each(|(x, d)| *d = (x - y).exp());
-                }
                 ReduceFn::Min | ReduceFn::Max => {
                     d.fill(0.0);
                     if let Some(i) = x.iter().position(|x| *x == y) {

@@ -6,7 +6,7 @@ use crate::compute::special::normal_log_density;
 use crate::dist::Univariate;
 use crate::ir::kernel::{Arg, MAX_PARAMS, part};
 use crate::ir::op::LawFn;
-use crate::ir::{ArrayLaw, Law, normal};
+use crate::ir::{ArrayLaw, Law, bernoulli_logit, normal};
 
 /// Elementwise over `(parameters…, x)` of `n` elements. `rule(p, x, y, dp)` writes ∂y/∂p and returns ∂y/∂x; a `bar` of
 /// one element belongs to a sum.
@@ -78,6 +78,10 @@ pub(super) fn log_density(
     if normal::is_normal(law) {
         let bar = whole(bar, bar.len() / lanes);
         return normal::log_density_adjoint(args, bar, n, bars, lanes);
+    }
+    if bernoulli_logit::is_bernoulli_logit(law) {
+        let bar = whole(bar, bar.len() / lanes);
+        return bernoulli_logit::log_density_adjoint(args, bar, n, bars, lanes);
     }
     each(args, n, bar, bar, bars, lanes, |p, x, _, dp| {
         law.d_log_density(p, x, dp)

@@ -1,6 +1,7 @@
 //! Matrices.
 
 use super::{Bars, times};
+use crate::compute::wide::{self, Panels};
 use crate::ir::kernel::Arg;
 use crate::ir::matrix;
 
@@ -32,6 +33,13 @@ pub(super) fn matmul(
                 }
             }
         }
+    }
+}
+
+/// Y = X B with X known: B̄ = Xᵀ Ȳ.
+pub(super) fn dense(x: &Panels, n: usize, bar: &[f64], bars: &mut Bars, lanes: usize) {
+    if let Some(target) = bars.of(0, x.k * n * lanes) {
+        wide::add_transposed_product(x, bar, n * lanes, target);
     }
 }
 

@@ -31,7 +31,7 @@ pub struct Bars<'a> {
 
 impl Bars<'_> {
     /// The bar of operand `i`, of `numbers` numbers.
-    fn of(&mut self, i: usize, numbers: usize) -> Option<&mut [f64]> {
+    pub(super) fn of(&mut self, i: usize, numbers: usize) -> Option<&mut [f64]> {
         let start = self.at[i]? * self.lanes;
         Some(&mut self.file[start..start + numbers])
     }
@@ -85,6 +85,7 @@ pub fn carries(op: &Op, i: usize, n_args: usize) -> bool {
         | Op::Pack
         | Op::Scan(..)
         | Op::MatMul { .. }
+        | Op::Dense(..)
         | Op::Cholesky(_)
         | Op::SolveLower { .. }
         | Op::Solve { .. }
@@ -106,6 +107,7 @@ pub fn run(op: &Op, args: &[Arg], out: &[f64], bar: &[f64], bars: &mut Bars, lan
         Op::Reduce(f, axis) => along::reduce(*f, *axis, args[0], out, bar, bars, lanes),
         Op::Scan(f, axis) => along::scan(*f, *axis, args[0], out, bar, bars, lanes),
         Op::MatMul { m, k, n } => linear::matmul([*m, *k, *n], args, bar, bars, lanes),
+        Op::Dense(x, n) => linear::dense(x, *n, bar, bars, lanes),
         Op::Cholesky(n) => linear::cholesky(*n, args, out, bar, bars, lanes),
         Op::SolveLower { n, m } => linear::solve_lower([*n, *m], args, out, bar, bars, lanes),
         Op::Solve { n, m } => linear::solve([*n, *m], args, out, bar, bars, lanes),

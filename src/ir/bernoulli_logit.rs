@@ -1,0 +1,79 @@
+//! The Bernoulli distribution by its logit over whole strips: the evidence of logistic regressions. `(logit, x)`.
+
+use super::Law;
+use super::adjoint::Bars;
+use super::kernel::Arg;
+use super::strip::{self, Strip, WIDTH, strips};
+use crate::compute::wide;
+
+/// Whether a law is `BernoulliLogit` itself.
+pub(super) fn is_bernoulli_logit(law: &Law) -> bool {
+    matches!(law, Law::Plain(d) if d.name() == "BernoulliLogit")
+}
+
+/// The log-density of each element.
+pub(super) fn log_density(args: &[Arg], out: &mut [f64], lanes: usize) {
+    let mut room = [[0.0; WIDTH]; 2];
+    let mut rest = out;
+    for strip in strips(rest.len() / lanes, lanes) {
+        let (now, later) = std::mem::take(&mut rest).split_at_mut(strip.width);
+        values(of(args, &strip, &mut room), now);
+        rest = later;
+    }
+}
+
+/// Their sum over `n` elements.
+pub(super) fn log_density_sum(n: usize, args: &[Arg], out: &mut [f64]) {
+    let mut room = [[0.0; WIDTH]; 2];
+    strip::sum(n, out, |s, out| values(of(args, s, &mut room), out));
+}
+
+fn of<'a>(args: &[Arg<'a>], strip: &Strip, room: &'a mut [[f64; WIDTH]; 2]) -> [&'a [f64]; 2] {
+    let [a, b] = room;
+    [strip.of(&args[0], a), strip.of(&args[1], b)]
+}
+
+fn values([logit, x]: [&[f64]; 2], out: &mut [f64]) {
+    wide::run(
+        #[inline(always)]
+        || {
+            for ((o, &l), &x) in out.iter_mut().zip(logit).zip(x) {
+                let value = -wide::softplus(if x == 1.0 { -l } else { l });
+                let outside = if x.is_nan() { x } else { f64::NEG_INFINITY };
+                let value = if x == 0.0 || x == 1.0 { value } else { outside };
+                *o = if l.abs() < f64::INFINITY {
+                    value
+                } else {
+                    f64::NAN
+                };
+            }
+        },
+    );
+}
+
+/// Adds the adjoints of [`log_density`], or of the sum where `bar` has one element.
+pub(super) fn log_density_adjoint(args: &[Arg], bar: Arg, n: usize, bars: &mut Bars, lanes: usize) {
+    let mut room = [[0.0; WIDTH]; 2];
+    let (mut spread, mut slopes) = ([0.0; WIDTH], [0.0; WIDTH]);
+    for strip in strips(n, lanes) {
+        let bar = strip.of(&bar, &mut spread);
+        let slopes = &mut slopes[..strip.width];
+        by_logit(of(args, &strip, &mut room), bar, slopes);
+        strip.add(bars, 0, args[0].len, slopes);
+    }
+}
+
+fn by_logit([logit, x]: [&[f64]; 2], bar: &[f64], out: &mut [f64]) {
+    wide::run(
+        #[inline(always)]
+        || {
+            for (((o, &l), &x), &b) in out.iter_mut().zip(logit).zip(x).zip(bar) {
+                let one = x == 1.0;
+                let p = wide::inv_logit(if one { -l } else { l });
+                let slope = b * if one { p } else { -p };
+                let inside = one || x == 0.0;
+                *o = if b != 0.0 && inside { slope } else { 0.0 };
+            }
+        },
+    );
+}

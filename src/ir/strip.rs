@@ -1,0 +1,113 @@
+//! Strips: the numbers of an elementwise operation a few hundred at a time, every operand as a plain slice.
+//!
+//! ```text
+//! one lane     e0 e1 … e255 │ e256 … e511 │ …      a strip is a piece of the array
+//! many lanes   e0: lane 0 … lane 127 │ e1: …       a strip is an element over the lanes
+//! ```
+//! Sums of strips run in eight interleaved parts, over elements: one lane's sum is the same alone as among others.
+
+use super::adjoint::Bars;
+use super::kernel::Arg;
+
+/// Most numbers of a strip.
+pub(super) const WIDTH: usize = 256;
+/// Interleaved parts of a sum.
+const PARTS: usize = 8;
+
+/// A strip of a result of some elements.
+#[derive(Clone, Copy)]
+pub(super) struct Strip {
+    /// First element.
+    pub element: usize,
+    /// First lane.
+    lane: usize,
+    /// Numbers.
+    pub width: usize,
+    lanes: usize,
+}
+
+/// The strips of `n` elements.
+pub(super) fn strips(n: usize, lanes: usize) -> impl Iterator<Item = Strip> {
+    let (rows, row) = if lanes == 1 { (1, n) } else { (n, lanes) };
+    (0..rows).flat_map(move |e| {
+        (0..row).step_by(WIDTH).map(move |start| Strip {
+            element: if lanes == 1 { start } else { e },
+            lane: if lanes == 1 { 0 } else { start },
+            width: WIDTH.min(row - start),
+            lanes,
+        })
+    })
+}
+
+impl Strip {
+    /// An operand's numbers; what is one number for all is written out into `room`.
+    #[inline]
+    pub(super) fn of<'a>(&self, a: &Arg<'a>, room: &'a mut [f64; WIDTH]) -> &'a [f64] {
+        let single = a.len == 1;
+        if self.lanes == 1 {
+            return match single {
+                true => filled(room, a.data[0], self.width),
+                false => &a.data[self.element..self.element + self.width],
+            };
+        }
+        let e = if single { 0 } else { self.element };
+        match a.uniform {
+            true => filled(room, a.data[e], self.width),
+            false => &a.data[e * self.lanes + self.lane..][..self.width],
+        }
+    }
+
+    /// Adds numbers of this strip to the bar of operand `i`, which has `len` elements.
+    #[inline]
+    pub(super) fn add(&self, bars: &mut Bars, i: usize, len: usize, numbers: &[f64]) {
+        let Some(target) = bars.of(i, len * self.lanes) else {
+            return;
+        };
+        if self.lanes == 1 && len == 1 {
+            target[0] += numbers.iter().sum::<f64>();
+            return;
+        }
+        let e = if len == 1 { 0 } else { self.element };
+        let target = &mut target[e * self.lanes + self.lane..][..self.width];
+        target.iter_mut().zip(numbers).for_each(|(t, x)| *t += x);
+    }
+}
+
+#[inline]
+fn filled(room: &mut [f64; WIDTH], x: f64, width: usize) -> &[f64] {
+    room[..width].fill(x);
+    &room[..width]
+}
+
+/// The sum over elements of what `give` writes for each strip, into `out: [lanes]`.
+pub(super) fn sum(n: usize, out: &mut [f64], mut give: impl FnMut(&Strip, &mut [f64])) {
+    let lanes = out.len();
+    let mut values = [0.0; WIDTH];
+    if lanes == 1 {
+        let mut parts = [0.0; PARTS];
+        for strip in strips(n, 1) {
+            let values = &mut values[..strip.width];
+            give(&strip, values);
+            for values in values.chunks(PARTS) {
+                parts.iter_mut().zip(values).for_each(|(p, v)| *p += v);
+            }
+        }
+        out[0] = together(parts);
+        return;
+    }
+    let mut parts = vec![0.0; PARTS.min(n) * lanes];
+    for strip in strips(n, lanes) {
+        let values = &mut values[..strip.width];
+        give(&strip, values);
+        let part = &mut parts[strip.element % PARTS * lanes + strip.lane..][..strip.width];
+        part.iter_mut().zip(values).for_each(|(p, v)| *p += *v);
+    }
+    for (lane, o) in out.iter_mut().enumerate() {
+        let part = |j: usize| parts.get(j * lanes + lane).copied().unwrap_or(0.0);
+        *o = together(std::array::from_fn(part));
+    }
+}
+
+fn together(p: [f64; PARTS]) -> f64 {
+    ((p[0] + p[1]) + (p[2] + p[3])) + ((p[4] + p[5]) + (p[6] + p[7]))
+}

@@ -1,0 +1,117 @@
+//! Which statement of a component lets an execution fail, and which operation it began with.
+
+use std::collections::HashMap;
+
+use super::component::Component;
+use super::tape::{Block, Tape};
+use super::target::Target;
+use crate::base::{Shape, Span};
+use crate::dist;
+use crate::ir::Op;
+use crate::trace::{NodeId, NoiseGraph, TermKind};
+
+impl Component {
+    /// For one execution, each term's log-weight and place: what blame is laid by. NaN is a failure.
+    pub fn weights(&self, z: &[f64]) -> Vec<(TermKind, f64, Span)> {
+        let mut block = Block::default();
+        self.noise.run_lanes(z, 1, &mut block);
+        self.terms
+            .iter()
+            .map(|t| (t.kind, self.weight(&self.noise, &block, t, 0, None), t.span))
+            .collect()
+    }
+
+    /// The first operation of a failing statement whose value is not a number though its operands are, with those.
+    pub fn origin_of_failure(
+        &self,
+        graph: &NoiseGraph,
+        statement: Span,
+        z: &[f64],
+    ) -> Option<(Span, String)> {
+        let term = graph.terms.iter().find(|t| t.span == statement)?;
+        let needed = graph.ancestors([term.node]);
+        let ids: Vec<NodeId> = graph.ids().filter(|id| needed[id.index()]).collect();
+        let columns: HashMap<usize, usize> = self
+            .coordinates
+            .iter()
+            .enumerate()
+            .map(|(i, &c)| (c, i))
+            .collect();
+        let tape = Tape::new(
+            graph,
+            &ids,
+            self.dim(),
+            |c| columns.get(&c).copied().unwrap_or(0),
+            &HashMap::new(),
+        );
+        let mut block = Block::default();
+        tape.run_lanes(z, 1, &mut block);
+        let places: HashMap<NodeId, usize> =
+            ids.iter().enumerate().map(|(i, &id)| (id, i)).collect();
+        let element = |id: NodeId, e: usize| {
+            tape.value(
+                &block,
+                places[&id],
+                if graph.node(id).shape.len() == 1 {
+                    0
+                } else {
+                    e
+                },
+                0,
+            )
+        };
+        for &id in &ids {
+            let node = graph.node(id);
+            for e in 0..node.shape.len() {
+                let same = |a: &NodeId| {
+                    graph.node(*a).shape.len() <= 1
+                        || graph.node(*a).shape.len() == node.shape.len()
+                };
+                if element(id, e).is_nan()
+                    && node
+                        .args
+                        .iter()
+                        .all(|a| !same(a) || !element(*a, e).is_nan())
+                {
+                    let values: Vec<String> = node
+                        .args
+                        .iter()
+                        .filter(|a| same(a))
+                        .take(4)
+                        .map(|a| format!("{:.6}", element(*a, e)))
+                        .collect();
+                    if values.is_empty() {
+                        let origin = graph.nan_origin.clone();
+                        return origin.or(Some((node.span, "not a number".to_string())));
+                    }
+                    let params = |n: usize| -> Vec<f64> {
+                        node.args[..n].iter().map(|a| element(*a, e)).collect()
+                    };
+                    if let Some(why) = invalid_parameters(&node.op, params) {
+                        return Some((node.span, why));
+                    }
+                    return Some((
+                        node.span,
+                        format!("not a number: it was computed from {}", values.join(", ")),
+                    ));
+                }
+            }
+        }
+        None
+    }
+}
+
+/// Which parameter of a law over numbers is outside of its domain, in words. `params` gives the values of the first ones.
+fn invalid_parameters(op: &Op, params: impl Fn(usize) -> Vec<f64>) -> Option<String> {
+    let (Op::Transport(law) | Op::LogDensity(law) | Op::LogDensitySum(law, _)) = op else {
+        return None;
+    };
+    let base = law.base();
+    let values = params(dist::Describe::params(base).len());
+    let apart: Vec<&[f64]> = values.chunks(1).collect();
+    let scalar = Shape::scalar();
+    let shapes = vec![&scalar; apart.len()];
+    let checked = dist::check_params(&dist::Distribution::Scalar(base), &apart, &shapes);
+    let (_, why) = checked.err()?;
+    Some(format!("{}: {why}", dist::Describe::name(base)))
+}

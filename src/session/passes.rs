@@ -1,0 +1,143 @@
+//! Every subset of the compiler's passes gives every example the same log r and the same gradient.
+
+use std::path::Path;
+
+use rand_distr::{Distribution, StandardNormal};
+
+use super::tests::folders;
+use super::{Bound, Limits, Session};
+use crate::base::Seed;
+use crate::lower::{Passes, Target};
+use crate::store::{Inputs, NoFiles};
+
+/// Executions looked at.
+const ROWS: usize = 6;
+/// Relative to the sizes of what is summed.
+const TOLERANCE: f64 = 1e-12;
+
+fn compiled(text: &str, inputs: &Inputs, passes: Passes) -> Bound {
+    let limits = Limits {
+        passes,
+        ..Limits::default()
+    };
+    Session::compile("p.odp", text, std::sync::Arc::new(NoFiles))
+        .and_then(|p| p.bind(inputs, &limits))
+        .unwrap_or_else(|f| panic!("{text}\n{f}"))
+}
+
+/// log r and gradient of some executions, component after component, with the size of what each is a sum of.
+fn values(bound: &Bound) -> (Vec<f64>, Vec<f64>) {
+    let mut found = (Vec::new(), Vec::new());
+    for (i, c) in bound.inner().0.components.iter().enumerate() {
+        let mut stream = Seed(5).child("passes", i as u64).stream("z", 0);
+        let z: Vec<f64> = (0..ROWS * c.dim())
+            .map(|_| StandardNormal.sample(&mut stream))
+            .collect();
+        let (mut w, mut g) = (vec![0.0; ROWS], vec![0.0; z.len()]);
+        c.log_r_gradient(&z, &mut w, &mut g);
+        let scale = |g: &[f64]| g.iter().fold(0.0f64, |m, x| m.max(x.abs()));
+        let sizes = g.chunks(c.dim()).zip(&w).flat_map(|(g, w)| {
+            let size = scale(g).max(w.abs());
+            std::iter::repeat_n(if size.is_finite() { size } else { 1.0 }, g.len() + 1)
+        });
+        found.1.extend(sizes);
+        let both = g.chunks(c.dim()).zip(&w);
+        found
+            .0
+            .extend(both.flat_map(|(g, w)| std::iter::once(w).chain(g)));
+    }
+    found
+}
+
+fn agree(text: &str, inputs: &Inputs, subsets: impl Iterator<Item = u8>) {
+    let (plain, sizes) = values(&compiled(text, inputs, Passes::NONE));
+    for k in subsets {
+        let passes = Passes::subset(k);
+        let (got, _) = values(&compiled(text, inputs, passes));
+        assert_eq!(got.len(), plain.len());
+        for ((a, b), size) in got.iter().zip(&plain).zip(&sizes) {
+            let near = a == b || (a - b).abs() <= TOLERANCE * (1.0 + size);
+            assert!(near, "{text}\n{passes:?}: {a} is not {b}, of size {size}");
+        }
+    }
+}
+
+fn example(folder: &Path) -> (String, Inputs) {
+    let text = std::fs::read_to_string(folder.join("model.odp")).unwrap();
+    let inputs = match std::fs::read(folder.join("data.json")) {
+        Ok(bytes) => Inputs::from_bytes("data.json", bytes, 1 << 30).unwrap(),
+        Err(_) => Inputs::default(),
+    };
+    (text, inputs)
+}
+
+#[test]
+fn the_examples_under_every_subset() {
+    for folder in folders(concat!(env!("CARGO_MANIFEST_DIR"), "/examples")) {
+        let (text, inputs) = example(&folder);
+        let bound = compiled(&text, &inputs, Passes::default());
+        // Long unrollings take long to compile: of these, each pass alone, each left out, all and none.
+        let few = |k: &u8| matches!(k.count_ones(), 0 | 1 | 6 | 7);
+        let large = bound.size() > 200;
+        agree(&text, &inputs, (0..128).filter(|k| !large || few(k)));
+    }
+}
+
+/// Plates that have a formula, at a size at which they get one.
+const PLATES: [&str; 10] = [
+    "observe y ~ Normal(a, exp(b))",
+    "observe y ~ Normal(a + 1e6, 1)",
+    "observe y ~ Normal(a * x + b - 2 * x * x, exp(a))",
+    "observe c ~ Bernoulli(inv_logit(a))",
+    "observe c ~ BernoulliLogit(a)",
+    "observe k ~ Poisson(exp(a))",
+    "observe k ~ PoissonLog(a)",
+    "observe k ~ Geometric(inv_logit(b))",
+    "observe p ~ Exponential(exp(b))\nobserve p ~ Gamma(exp(a), exp(b))\nobserve p ~ LogNormal(a, exp(b))",
+    "for i in 0..40 { let m = a + b * x[i]\nobserve y[i] ~ Normal(m, 2) }",
+];
+
+const DRAWS: &str = "sample a ~ Normal(0.3, 1)\nsample b ~ Normal(0, 0.5)\n";
+const DATA: &str = "let x = linspace(-1, 2, 40)\nlet y = sin(7 * x) + x\nlet p = exp(sin(9 * x))\nlet k = [div(i * i, 7) % 6 for i in 0..40]\nlet c = [int(i % 3 == 0) for i in 0..40]\n";
+
+#[test]
+fn plates_under_every_subset() {
+    for plate in PLATES {
+        let text = format!("{DRAWS}{DATA}{plate}\n");
+        agree(&text, &Inputs::default(), 0..128);
+    }
+}
+
+#[test]
+fn plates_are_summed_up() {
+    for plate in PLATES {
+        let text = format!("{DRAWS}{DATA}{plate}\n");
+        let numbers = |passes| {
+            compiled(&text, &Inputs::default(), passes)
+                .inner()
+                .0
+                .components[0]
+                .size()
+        };
+        let (all, none) = (
+            numbers(Passes::default()),
+            numbers(Passes::parse("dead").unwrap()),
+        );
+        assert!(all <= 40, "{plate}: {all} numbers, {none} without passes");
+    }
+}
+
+#[test]
+fn far_data_lose_no_digits() {
+    // The spread is a millionth of the mean: a difference of sums of squares would keep four digits. Subtracting the mean
+    // from the data loses nothing, subtracting it from what is drawn would: the truth is that of the data near 0.
+    let data = "let far = 1e6 + sin(linspace(0, 50, 400))\n";
+    let near =
+        format!("sample m ~ Normal(0, 1)\n{data}let y = far - 1e6\nobserve y ~ Normal(m, 0.5)\n");
+    let far = format!("sample m ~ Normal(0, 1)\n{data}observe far ~ Normal(1e6 + m, 0.5)\n");
+    let (truth, sizes) = values(&compiled(&near, &Inputs::default(), Passes::NONE));
+    let (got, _) = values(&compiled(&far, &Inputs::default(), Passes::default()));
+    for ((a, b), size) in got.iter().zip(&truth).zip(&sizes) {
+        assert!((a - b).abs() <= TOLERANCE * (1.0 + size), "{a} is not {b}");
+    }
+}
