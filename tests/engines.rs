@@ -19,13 +19,17 @@ fn examples() -> Vec<PathBuf> {
 }
 
 fn bound(folder: &Path) -> Bound {
+    bound_within(folder, &Limits::default())
+}
+
+fn bound_within(folder: &Path, limits: &Limits) -> Bound {
     let text = std::fs::read_to_string(folder.join("model.odp")).unwrap();
     let inputs = match std::fs::read(folder.join("data.json")) {
         Ok(bytes) => Inputs::from_bytes("data.json", bytes, 1 << 30).unwrap(),
         Err(_) => Inputs::default(),
     };
     let program = Session::compile("model.odp", &text, Arc::new(NoFiles)).unwrap();
-    program.bind(&inputs, &Limits::default()).unwrap()
+    program.bind(&inputs, limits).unwrap()
 }
 
 /// What an answer misses. Tolerances are for 1500 effective draws: a mean within 0.1 sd is 3.9 standard errors, an sd
@@ -83,7 +87,11 @@ fn examples_give_their_expected_answers() {
         let expect: Value =
             serde_json::from_str(&std::fs::read_to_string(folder.join("expect.json")).unwrap())
                 .unwrap();
-        let bound = bound(&folder);
+        let limits = Limits {
+            unroll: expect["unroll"].as_u64().map(|n| n as usize),
+            ..Limits::default()
+        };
+        let bound = bound_within(&folder, &limits);
         for (engine, special) in expect["engines"].as_object().unwrap() {
             let name = folder.file_name().unwrap().to_string_lossy().into_owned();
             match bound.infer(&InferRequest::new(engine.as_str(), 1)) {

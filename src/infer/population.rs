@@ -39,6 +39,10 @@ const LAST_MOVES: usize = 4;
 const SNAPSHOT: usize = 3;
 /// Noise coordinates above which gradients, where there are any, come in at once; below, where simpler moves fail.
 const MANY: usize = 12;
+/// Numbers that an evaluation computes above which a trajectory takes seconds for all particles: only the last level has
+/// some, and few.
+const LARGE: usize = 10_000;
+const FEW_GLIDES: usize = 2;
 /// Families that a Pareto tail can be fitted to.
 const LEAST_FAMILIES: usize = 50;
 /// Rounds of prior draws looked through for ones with positive weight, where nothing softens the constraints.
@@ -487,10 +491,17 @@ impl<'a> Run<'a> {
         let before = self.log_r();
         let smooth = self.target.structure().smooth && !self.level.is_soft() && self.cloud.dim > 1;
         let soon = self.cloud.dim > MANY;
-        let (mut accepted, mut done) = (0.0, 0);
+        let most_glides = match (self.target.structure().size > LARGE, last) {
+            (true, true) => FEW_GLIDES,
+            (true, false) => 0,
+            _ => usize::MAX,
+        };
+        let (mut accepted, mut done, mut glides) = (0.0, 0, 0);
         let mut before_that = f64::INFINITY;
         while done < most && !budget.exhausted() {
-            accepted += if smooth && done % 3 == 2 && (soon || done > least) {
+            let glide = smooth && done % 3 == 2 && (soon || done > least) && glides < most_glides;
+            accepted += if glide {
+                glides += 1;
                 repertoire.glide(
                     &mut self.cloud,
                     self.level,

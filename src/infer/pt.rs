@@ -506,7 +506,7 @@ mod tests {
             check_moments(&case, &out.noise.z, out.diagnostics.ess_bulk_min.unwrap());
             let z = out.log_z.unwrap();
             // Of the ring, one prior draw in 700 meets the constraints.
-            assert!(z.se < 0.3, "{}: {z:?}", case.name);
+            assert!(z.se < 0.4, "{}: {z:?}", case.name);
             // 5 standard errors of a mean of 20 batches, whose own error is a fifth.
             assert!(
                 (z.estimate - case.log_z).abs() < 6.0 * z.se + 0.01,

@@ -170,6 +170,7 @@ impl Component {
                 jumps,
                 stretched: stretched(graph, &columns),
                 hard_constraints: hard,
+                size: noise.registers,
             },
             sweep: Sweep::new(&noise, &terms),
             spaces: Mutex::default(),
