@@ -14,7 +14,7 @@ use rand_distr::{Distribution, StandardNormal};
 
 use super::gaussian::{Gaussian, log_prior};
 use super::mixture::Mixture;
-use super::population::{Particles, particles};
+use super::population::{Particles, rough_particles};
 use super::{Diagnostics, Evaluations, InferError, Noise, OptionSpec, Outcome, Settings, Timing};
 use crate::base::Stream;
 use crate::draws::{ess_bulk, ess_mean, ess_tail, grouped_ess, mean_sd, rhat};
@@ -228,7 +228,7 @@ pub(crate) fn starts(
     let dim = target.dim();
     let seed = settings.seed.child("start", 0);
     let budget = settings.budget.share(0.3);
-    let found = particles(
+    let found = rough_particles(
         target,
         count,
         START_MOVES,

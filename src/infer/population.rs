@@ -127,7 +127,39 @@ pub fn particles(
     if target.dim() == 0 {
         return without_noise(target, n);
     }
+    let run = Run::start(target, n.max(2), seed, budget)?;
+    tempered(run, moves, seed, budget, progress)
+}
+
+/// As [`particles`], for chains to start from: in many dimensions without trajectories, for the chains follow gradients
+/// themselves and need no more than a place near each mode.
+///
+/// # Errors
+/// As [`particles`].
+pub fn rough_particles(
+    target: &dyn Target,
+    n: usize,
+    moves: usize,
+    seed: Seed,
+    budget: &Budget,
+    progress: &dyn Progress,
+) -> Result<Particles, InferError> {
+    if target.dim() == 0 {
+        return without_noise(target, n);
+    }
     let mut run = Run::start(target, n.max(2), seed, budget)?;
+    run.glides = target.dim() <= MANY;
+    tempered(run, moves, seed, budget, progress)
+}
+
+fn tempered(
+    mut run: Run<'_>,
+    moves: usize,
+    seed: Seed,
+    budget: &Budget,
+    progress: &dyn Progress,
+) -> Result<Particles, InferError> {
+    let target = run.target;
     let mut repertoire = Repertoire::new(target, seed.child("moves", 0));
     let moves = moves.max(1);
     while run.level != Level::POSTERIOR {
@@ -267,6 +299,8 @@ fn out_of_time() -> InferError {
 /// A population on its way.
 struct Run<'a> {
     target: &'a dyn Target,
+    /// Whether moves may follow gradients.
+    glides: bool,
     cloud: Cloud,
     level: Level,
     lineage: Vec<u32>,
@@ -302,6 +336,7 @@ impl<'a> Run<'a> {
         let dim = target.dim();
         let mut run = Run {
             target,
+            glides: true,
             cloud: Cloud {
                 z: Vec::new(),
                 scores: Vec::new(),
@@ -489,7 +524,10 @@ impl<'a> Run<'a> {
         let most = moves * patience;
         let least = (moves / 3).max(2);
         let before = self.log_r();
-        let smooth = self.target.structure().smooth && !self.level.is_soft() && self.cloud.dim > 1;
+        let smooth = self.glides
+            && self.target.structure().smooth
+            && !self.level.is_soft()
+            && self.cloud.dim > 1;
         let soon = self.cloud.dim > MANY;
         let most_glides = match (self.target.structure().size > LARGE, last) {
             (true, true) => FEW_GLIDES,
