@@ -39,6 +39,8 @@ const LAST_MOVES: usize = 4;
 const SNAPSHOT: usize = 3;
 /// Noise coordinates above which gradients, where there are any, come in at once; below, where simpler moves fail.
 const MANY: usize = 12;
+/// Trajectories of a level but the last in that many dimensions, where programs are large and levels many.
+const FEW_GLIDES: usize = 1;
 /// Families that a Pareto tail can be fitted to.
 const LEAST_FAMILIES: usize = 50;
 /// Rounds of prior draws looked through for ones with positive weight, where nothing softens the constraints.
@@ -486,11 +488,18 @@ impl<'a> Run<'a> {
         let least = (moves / 3).max(2);
         let before = self.log_r();
         let smooth = self.target.structure().smooth && !self.level.is_soft() && self.cloud.dim > 1;
-        let soon = self.cloud.dim > MANY;
+        let many = self.cloud.dim > MANY;
+        let most_glides = match (many, last) {
+            (true, false) => FEW_GLIDES,
+            _ => usize::MAX,
+        };
+        let mut glides = 0;
         let (mut accepted, mut done) = (0.0, 0);
         let mut before_that = f64::INFINITY;
         while done < most && !budget.exhausted() {
-            accepted += if smooth && done % 3 == 2 && (soon || done > least) {
+            accepted += if smooth && done % 3 == 2 && (done > least || many) && glides < most_glides
+            {
+                glides += 1;
                 repertoire.glide(
                     &mut self.cloud,
                     self.level,
