@@ -39,10 +39,8 @@ const LAST_MOVES: usize = 4;
 const SNAPSHOT: usize = 3;
 /// Noise coordinates above which gradients, where there are any, come in at once; below, where simpler moves fail.
 const MANY: usize = 12;
-/// Numbers that an evaluation computes above which a trajectory takes seconds for all particles: only the last level has
-/// some, and few.
+/// Numbers that an evaluation computes above which a trajectory takes seconds for all particles.
 const LARGE: usize = 10_000;
-const FEW_GLIDES: usize = 2;
 /// Families that a Pareto tail can be fitted to.
 const LEAST_FAMILIES: usize = 50;
 /// Rounds of prior draws looked through for ones with positive weight, where nothing softens the constraints.
@@ -528,16 +526,18 @@ impl<'a> Run<'a> {
             && self.target.structure().smooth
             && !self.level.is_soft()
             && self.cloud.dim > 1;
-        let soon = self.cloud.dim > MANY;
+        let many = self.cloud.dim > MANY;
+        // Trajectories are dear where programs are large, and come often where levels are many.
         let most_glides = match (self.target.structure().size > LARGE, last) {
-            (true, true) => FEW_GLIDES,
+            (true, true) => 2,
             (true, false) => 0,
-            _ => usize::MAX,
+            (false, false) if many => 1,
+            (false, _) => usize::MAX,
         };
         let (mut accepted, mut done, mut glides) = (0.0, 0, 0);
         let mut before_that = f64::INFINITY;
         while done < most && !budget.exhausted() {
-            let glide = smooth && done % 3 == 2 && (soon || done > least) && glides < most_glides;
+            let glide = smooth && done % 3 == 2 && (many || done > least) && glides < most_glides;
             accepted += if glide {
                 glides += 1;
                 repertoire.glide(
