@@ -18,6 +18,7 @@ use super::{Budget, InferError, Progress};
 use crate::base::Seed;
 use crate::draws::{log_mean_exp, normalized, systematic};
 use crate::lower::Target;
+use crate::store::packed;
 
 /// Effective sample size kept by one step between levels.
 const KEEP: f64 = 0.5;
@@ -64,6 +65,21 @@ pub struct Particles {
     /// Share of prior draws with positive weight.
     pub prior_share: f64,
 }
+packed!(Particles {
+    z,
+    log_r,
+    n,
+    dim,
+    log_z,
+    log_z_se,
+    schedule,
+    evaluations,
+    acceptance,
+    lineage,
+    memory,
+    reached,
+    prior_share
+});
 
 /// Draws `n` particles of a target's posterior with about `moves` moves a level (more where the particles mix badly,
 /// fewer where they mix at once).

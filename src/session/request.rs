@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
+use super::Checkpoint;
 use crate::base::Seed;
 use crate::infer::{Budget, NoProgress, Options, Progress, Settings};
 
@@ -33,6 +34,8 @@ pub struct InferRequest {
     pub progress: Arc<dyn Progress>,
     /// Keep the draws' noise in the answer, so that [`Bound::at`](super::Bound::at) can compute more from it.
     pub keep_noise: bool,
+    /// Where the run is kept while it goes on, and what it goes on from. It serves one run.
+    pub checkpoint: Option<Arc<Checkpoint>>,
 }
 
 impl InferRequest {
@@ -50,6 +53,7 @@ impl InferRequest {
             stop: Arc::default(),
             progress: Arc::new(NoProgress),
             keep_noise: false,
+            checkpoint: None,
         }
     }
 
@@ -66,6 +70,7 @@ impl InferRequest {
                 stop: self.stop.clone(),
             },
             max_bytes: None,
+            keeper: None,
             progress: self.progress.clone(),
             threads: self.threads,
         }
