@@ -301,3 +301,136 @@ fn a_closed_pipe_ends_quietly() {
     );
     assert_eq!(code(&output), 0);
 }
+
+// ---- checkpoints ----
+
+/// Two thin shells: training is worth its time here.
+const SHELLS: &[u8] = b"data width: real
+sample x ~ iid(Normal(0, 1), 3)
+let r = sqrt(sum(x ^ 2))
+observe 1.0 ~ Normal(r, width)
+sample side ~ Normal(x[0] ^ 2, 0.2)
+observe 0.5 ~ Normal(side, 0.1)
+";
+
+/// A run of the shells by the diffusion engine, with few particles.
+fn shells(model: &str, more: &[&str]) -> Output {
+    let mut args = vec!["run", model, "--infer", "diffusion", "--json", "--quiet"];
+    args.extend(["-O", "steps=90", "-O", "pre=60", "-O", "width=32"]);
+    args.extend(["-O", "particles=512"]);
+    for (flag, value) in [("--draws", "300"), ("--set", "width=0.1")] {
+        if !more.contains(&flag) {
+            args.extend([flag, value]);
+        }
+    }
+    args.extend(more);
+    odp(&args)
+}
+
+/// The document on stdout without its times.
+fn timeless(output: &Output) -> String {
+    assert_eq!(code(output), 0, "{}", stderr(output));
+    let mut document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    document.as_object_mut().unwrap().remove("timing").unwrap();
+    document.to_string()
+}
+
+#[test]
+fn a_run_that_a_budget_ended_is_gone_on_with() {
+    let model = file("shells.odp", SHELLS);
+    let whole = timeless(&shells(&model, &["--seed", "5", "--threads", "1"]));
+    for threads in ["1", "2"] {
+        let state = file(&format!("shells-{threads}.odpc"), b"");
+        let first = ["--seed", "5", "--threads", threads, "--checkpoint", &state];
+        let budget = ["--time-budget", "0.2"];
+        timeless(&shells(&model, &[&first[..], &budget].concat()));
+        let on = ["--threads", threads, "--resume", &state];
+        for _ in 0..3 {
+            timeless(&shells(&model, &[&on[..], &budget].concat()));
+        }
+        assert_eq!(timeless(&shells(&model, &on)), whole, "{threads} threads");
+        // What was done is not done again, and says the same.
+        assert_eq!(
+            timeless(&shells(&model, &on)),
+            whole,
+            "{threads} threads, again"
+        );
+    }
+}
+
+#[test]
+fn a_checkpoint_of_another_run_says_what_differs() {
+    let model = file("mine.odp", SHELLS);
+    let state = file("mine.odpc", b"");
+    let made = shells(
+        &model,
+        &[
+            "--seed",
+            "5",
+            "--checkpoint",
+            &state,
+            "--time-budget",
+            "0.1",
+        ],
+    );
+    assert_eq!(code(&made), 0, "{}", stderr(&made));
+    let other = file("other.odp", &[SHELLS, b"// more\n"].concat());
+    let resume = ["--resume", &state[..]];
+    let refused = |model: &str, more: &[&str], words: &[&str]| {
+        let output = shells(model, &[&resume[..], more].concat());
+        assert_eq!(code(&output), 2);
+        let document = document(&output);
+        assert_eq!(document["code"], "odp::session::other_checkpoint");
+        let message = document["message"].as_str().unwrap();
+        words
+            .iter()
+            .for_each(|w| assert!(message.contains(w), "{message}"));
+    };
+    refused(&other, &[], &["the program's text"]);
+    refused(&model, &["--set", "width=0.2"], &["the data `width`"]);
+    refused(
+        &model,
+        &["--seed", "6", "-O", "depth=1"],
+        &[
+            "`--seed` was 5 and is 6",
+            "`-O depth` was not given and is 1",
+        ],
+    );
+    refused(
+        &model,
+        &["--draws", "200"],
+        &["`--draws` was 300 and is 200"],
+    );
+}
+
+#[test]
+fn what_is_no_whole_checkpoint_is_refused() {
+    let model = file("whole.odp", SHELLS);
+    let state = file("whole.odpc", b"");
+    let made = shells(&model, &["--checkpoint", &state, "--time-budget", "0.1"]);
+    assert_eq!(code(&made), 0, "{}", stderr(&made));
+    let bytes = std::fs::read(&state).unwrap();
+    assert!(bytes.len() > 500);
+    let mut flipped = bytes.clone();
+    flipped[bytes.len() / 2] ^= 1;
+    let wrong: [&[u8]; 5] = [
+        b"",
+        b"{}",
+        &bytes[..20],
+        &bytes[..bytes.len() - 1],
+        &flipped,
+    ];
+    for content in wrong {
+        let broken = file("broken.odpc", content);
+        let output = shells(&model, &["--resume", &broken]);
+        assert_eq!(code(&output), 2);
+        assert_eq!(document(&output)["code"], "odp::store::bad_checkpoint");
+    }
+    let gone = shells(&model, &["--resume", &format!("{state}.gone")]);
+    assert_eq!(
+        (code(&gone), document(&gone)["code"].as_str()),
+        (2, Some("odp::store::unreadable"))
+    );
+    let nowhere = shells(&model, &["--checkpoint", "no/such/folder/state"]);
+    assert_eq!(code(&nowhere), 2);
+}

@@ -13,7 +13,7 @@ pub use asset::Asset;
 pub use data::{Data, Entry, Origin, Values};
 pub use network::{Attribute, Layer, Network, NetworkInput, Operator};
 pub use report::{Label, Report, Severity};
-pub use seed::{Seed, Stream};
+pub use seed::{Seed, Stream, fnv1a};
 pub use shape::Shape;
 pub use span::{FileId, Source, SourceMap, Span};
 pub use spelling::{counted, nearest, slips};

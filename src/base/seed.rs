@@ -26,7 +26,8 @@ impl Seed {
     }
 }
 
-fn fnv1a(bytes: &[u8]) -> u64 {
+/// The FNV-1a hash of bytes: the same in every process and on every machine.
+pub fn fnv1a(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |h, &b| {
         (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3)
     })

@@ -167,11 +167,11 @@ pub struct RunArgs {
     /// How well the model predicts what it has not seen: PSIS-LOO and WAIC
     #[arg(long)]
     pub loo: bool,
-    /// Go on from a checkpoint
-    #[arg(long, value_name = "CHECKPOINT", hide = true)]
+    /// Go on from a checkpoint, and keep it up to date
+    #[arg(long, value_name = "CHECKPOINT")]
     pub resume: Option<PathBuf>,
-    /// Write a checkpoint every minute
-    #[arg(long, value_name = "PATH", hide = true)]
+    /// Write the training's state here every minute and at the end (`diffusion`)
+    #[arg(long, value_name = "PATH")]
     pub checkpoint: Option<PathBuf>,
 }
 

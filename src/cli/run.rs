@@ -1,8 +1,9 @@
 //! `odp run` and `odp prior`.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use odp::{Answer, ExitKind, Failure, Format, InferRequest, Report, default_threads};
+use odp::{Answer, Checkpoint, ExitKind, Failure, Format, InferRequest, Report, default_threads};
 
 use super::args::{DrawArgs, ModelArgs, PriorArgs, RunArgs};
 use super::compiler;
@@ -14,18 +15,12 @@ use crate::terminal::{process, progress, text};
 
 /// Draws from the posterior.
 pub fn run(args: &RunArgs, console: &Console) -> Result<u8, Failure> {
-    if args.resume.is_some() || args.checkpoint.is_some() {
-        let report = Report::error(
-            "odp::cli::not_yet",
-            "checkpoints are not in this version yet",
-        );
-        let report = report.help("`--time-budget SECONDS` ends a run with what there is");
-        return Err(Failure::plain(ExitKind::Input, report));
-    }
+    let checkpoint = checkpoint(args)?.map(Arc::new);
     let job = Job {
         engine: &args.infer,
         simulates: false,
         loo: args.loo,
+        checkpoint,
     };
     draw(&args.model, &job, &args.draw, console)
 }
@@ -36,6 +31,7 @@ pub fn prior(args: &PriorArgs, console: &Console) -> Result<u8, Failure> {
         engine: "prior",
         simulates: true,
         loo: false,
+        checkpoint: None,
     };
     draw(&args.model, &job, &args.draw, console)
 }
@@ -47,6 +43,20 @@ struct Job<'a> {
     simulates: bool,
     /// Whether the information criteria are asked for.
     loo: bool,
+    checkpoint: Option<Arc<Checkpoint>>,
+}
+
+/// Where the run is kept: in a file of its own, or in the one that it goes on from.
+fn checkpoint(args: &RunArgs) -> Result<Option<Checkpoint>, Failure> {
+    let limit = load::limits(&args.model.given).max_mem;
+    let found = args.resume.as_deref();
+    let found = found
+        .map(|path| Checkpoint::resume(path, limit))
+        .transpose()?;
+    Ok(match (found, &args.checkpoint) {
+        (Some(found), Some(path)) => Some(found.written_to(path)),
+        (found, path) => found.or(path.as_ref().map(Checkpoint::new)),
+    })
 }
 
 fn draw(model: &ModelArgs, job: &Job, args: &DrawArgs, console: &Console) -> Result<u8, Failure> {
@@ -62,11 +72,12 @@ fn draw(model: &ModelArgs, job: &Job, args: &DrawArgs, console: &Console) -> Res
     let bound = &loaded.bound;
     bound.printed().iter().for_each(|line| console.note(line));
     let shown = progress::shown_on(*console, args.quiet);
+    let held = job.checkpoint.as_ref().and_then(|c| c.seed());
     let request = InferRequest {
         engine: job.engine.to_string(),
         draws: args.draws,
         chains: args.chains,
-        seed: args.seed.unwrap_or_else(fresh_seed),
+        seed: args.seed.or(held).unwrap_or_else(fresh_seed),
         options,
         time_budget: args.time_budget,
         threads,
@@ -74,6 +85,7 @@ fn draw(model: &ModelArgs, job: &Job, args: &DrawArgs, console: &Console) -> Res
         stop: stop.clone(),
         progress: shown.progress.clone(),
         keep_noise: job.loo || format == Some(Format::Zarr),
+        checkpoint: job.checkpoint.clone(),
     };
     let answer = bound.infer(&request);
     shown.finish();

@@ -24,6 +24,10 @@ impl Engine for Auto {
         &[]
     }
 
+    fn resumes(&self, target: &dyn Target) -> bool {
+        find(choose(target).0).is_ok_and(|engine| engine.resumes(target))
+    }
+
     fn run(&self, target: &dyn Target, settings: &Settings) -> Result<Outcome, InferError> {
         let (first, why) = choose(target);
         let mut answer = find(first)?.run(target, settings)?;

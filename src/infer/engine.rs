@@ -55,6 +55,18 @@ impl Progress for NoProgress {
     fn update(&self, _: &str, _: usize, _: Option<usize>, _: &str) {}
 }
 
+/// Where an engine's state is kept while it runs, so that a later run can go on from it.
+pub trait Keeper: Send + Sync {
+    /// The state that an earlier run left, if there is one.
+    fn found(&self) -> Option<Vec<u8>>;
+
+    /// Whether it is time to keep the state; asked before every iteration.
+    fn due(&self) -> bool;
+
+    /// Keeps a state in place of the last one.
+    fn keep(&self, state: Vec<u8>);
+}
+
 /// What a run asks of an engine.
 #[derive(Clone)]
 pub struct Settings {
@@ -74,6 +86,8 @@ pub struct Settings {
     pub threads: usize,
     /// Memory that may be used, in bytes; `None` where nothing was said.
     pub max_bytes: Option<u64>,
+    /// Where to keep the state, and to find one to go on from, for engines that [`resume`](Engine::resumes).
+    pub keeper: Option<Arc<dyn Keeper>>,
 }
 
 impl Settings {
@@ -88,6 +102,7 @@ impl Settings {
             progress: Arc::new(NoProgress),
             threads: 1,
             max_bytes: None,
+            keeper: None,
         }
     }
 
@@ -119,6 +134,11 @@ pub trait Engine: Send + Sync {
 
     /// Its options, listed by `odp engines NAME`.
     fn options(&self) -> &'static [OptionSpec];
+
+    /// Whether it keeps its state while it works on a target, and goes on from one exactly as if it had never stopped.
+    fn resumes(&self, _: &dyn Target) -> bool {
+        false
+    }
 
     /// Draws from N(z; 0, I)·r(z)/Z.
     ///

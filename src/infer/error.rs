@@ -43,6 +43,14 @@ pub enum InferError {
         /// What is wrong with it.
         why: String,
     },
+    /// A state to go on from that is not one of this run.
+    #[error("`{engine}` cannot go on from this state: {why}")]
+    BadState {
+        /// The engine.
+        engine: &'static str,
+        /// What does not fit.
+        why: &'static str,
+    },
     /// The numbers ran away, for good.
     #[error("`{engine}` failed numerically: {why}")]
     Diverged {
@@ -80,6 +88,7 @@ impl InferError {
             InferError::NotSmooth { .. } => "odp::infer::not_smooth",
             InferError::UnknownEngine { .. } => "odp::infer::unknown_engine",
             InferError::BadOption { .. } => "odp::infer::bad_option",
+            InferError::BadState { .. } => "odp::infer::bad_state",
             InferError::Diverged { .. } => "odp::infer::diverged",
             InferError::AllFailed { .. } => "odp::infer::all_failed",
             InferError::Limit { .. } => "odp::infer::limit",

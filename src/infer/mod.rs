@@ -33,7 +33,7 @@ mod temper;
 pub(crate) mod testing;
 
 use crate::base::nearest;
-pub use engine::{Budget, Engine, NoProgress, OptionSpec, Progress, Settings};
+pub use engine::{Budget, Engine, Keeper, NoProgress, OptionSpec, Progress, Settings};
 pub use error::InferError;
 pub use options::Options;
 pub use outcome::{Diagnostics, Evaluations, Fitted, LogZ, Noise, Outcome, Timing};

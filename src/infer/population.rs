@@ -19,6 +19,7 @@ use super::{Budget, InferError, Progress};
 use crate::base::Seed;
 use crate::draws::{log_mean_exp, normalized, psis, systematic};
 use crate::lower::Target;
+use crate::store::packed;
 
 /// Effective sample size kept by one step between levels.
 const KEEP: f64 = 0.5;
@@ -88,6 +89,21 @@ pub struct Particles {
     /// Share of prior draws with positive weight.
     pub prior_share: f64,
 }
+packed!(Particles {
+    z,
+    log_r,
+    n,
+    dim,
+    log_z,
+    log_z_se,
+    schedule,
+    evaluations,
+    acceptance,
+    lineage,
+    memory,
+    reached,
+    prior_share
+});
 
 /// What speaks against particles whose family tree and moves are known: standard deviations by which they may still be off,
 /// nats that log Z may be off for levels that were left early, the Pareto k̂ of the families above which rarer draws than were

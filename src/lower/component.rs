@@ -208,9 +208,7 @@ impl Component {
 
     /// Forgets what was counted so far.
     pub fn reset_counts(&self) {
-        [&self.failed, &self.evaluated, &self.overflowed]
-            .iter()
-            .for_each(|c| c.store(0, Ordering::Relaxed));
+        self.set_counts([0; 3]);
     }
 
     /// Whether one execution runs past the unrolling bound, and the key of its noise beyond it.
@@ -527,10 +525,14 @@ impl Target for Component {
             });
     }
 
-    fn failures(&self) -> (u64, u64) {
-        (
-            self.failed.load(Ordering::Relaxed),
-            self.evaluated.load(Ordering::Relaxed),
-        )
+    fn counts(&self) -> [u64; 3] {
+        [&self.failed, &self.evaluated, &self.overflowed].map(|c| c.load(Ordering::Relaxed))
+    }
+
+    fn set_counts(&self, counts: [u64; 3]) {
+        [&self.failed, &self.evaluated, &self.overflowed]
+            .into_iter()
+            .zip(counts)
+            .for_each(|(c, n)| c.store(n, Ordering::Relaxed));
     }
 }

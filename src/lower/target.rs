@@ -88,6 +88,15 @@ pub trait Target: Send + Sync {
 
     /// (failed, evaluated) executions so far.
     fn failures(&self) -> (u64, u64) {
-        (0, 0)
+        let [failed, evaluated, _] = self.counts();
+        (failed, evaluated)
     }
+
+    /// Executions so far: those that failed, all, and those that ran past the unrolling bound.
+    fn counts(&self) -> [u64; 3] {
+        [0; 3]
+    }
+
+    /// Puts [`Target::counts`] where an earlier run left them.
+    fn set_counts(&self, _: [u64; 3]) {}
 }

@@ -12,8 +12,8 @@ use super::parts::{Nothing, combine, equal_weights};
 use super::program::exit_kind;
 use super::verdict::{Finding, MUCH_BEYOND, Run, verdict};
 use super::{
-    Answer, Description, DiscreteFacts, ExitKind, Failure, GraphView, InferRequest, NoiseDraws,
-    NoiseFacts, OutputFacts, Parts,
+    Answer, Checkpoint, Description, DiscreteFacts, ExitKind, Failure, GraphView, InferRequest,
+    NoiseDraws, NoiseFacts, OutputFacts, Parts,
 };
 use crate::base::{Entry, Report, Seed, SourceMap, Span};
 use crate::draws::{Draws, normalized};
@@ -361,7 +361,10 @@ impl Bound {
     /// Impossible evidence, an engine that cannot serve the program, limits, numerical failure. A poor fit is an
     /// [`Answer`] with `reliable: false`.
     pub fn infer(&self, request: &InferRequest) -> Result<Answer, Failure> {
-        let (mut answer, mut beyond) = self.infer_once(request)?;
+        let engine = infer::find(&request.engine)
+            .map_err(|e| Failure::of_infer(&e, self.model.sources.clone()))?;
+        self.begin_checkpoint(engine, request)?;
+        let (mut answer, mut beyond) = self.infer_once(engine, request)?;
         let mut unroll = self.unroll;
         // The posterior may lie where the prior seldom goes: once more, much deeper.
         if let Some(retrace) = &self.retrace
@@ -370,8 +373,11 @@ impl Bound {
             && let Ok(bound) = retrace((DEEPER * unroll).min(DEEPEST))
         {
             unroll = (DEEPER * unroll).min(DEEPEST);
-            (answer, beyond) = self.in_place_of(bound).infer_once(request)?;
+            (answer, beyond) = self
+                .in_place_of(bound, unroll)
+                .infer_once(engine, request)?;
         }
+        answer.warn(Bound::checkpoint_trouble(request), &self.model.sources);
         if request.engine != "prior" {
             answer.judge(&Run {
                 beyond,
@@ -383,8 +389,9 @@ impl Bound {
     }
 
     /// The same program and data traced anew, with what this one was told.
-    fn in_place_of(&self, other: Bound) -> Bound {
+    fn in_place_of(&self, other: Bound, unroll: usize) -> Bound {
         Bound {
+            unroll,
             levels: self.levels.clone(),
             observed: self.observed.clone(),
             compile_s: self.compile_s,
@@ -416,10 +423,12 @@ impl Bound {
         share
     }
 
-    fn infer_once(&self, request: &InferRequest) -> Result<(Answer, f64), Failure> {
+    fn infer_once(
+        &self,
+        engine: &dyn infer::Engine,
+        request: &InferRequest,
+    ) -> Result<(Answer, f64), Failure> {
         let started = Instant::now();
-        let of_infer = |e: InferError| Failure::of_infer(&e, self.model.sources.clone());
-        let engine = infer::find(&request.engine).map_err(of_infer)?;
         let mut settings = request.settings();
         settings.max_bytes = Some(self.max_mem);
         if let (Some(device), true) = (
@@ -431,7 +440,7 @@ impl Bound {
                 .0
                 .insert("device".to_string(), device.clone());
         }
-        let mut outcome = self.outcome(engine, &settings)?;
+        let mut outcome = self.outcome(engine, &settings, request.checkpoint.as_ref())?;
         self.judge_failures(&mut outcome);
         if outcome.exact && self.active() < self.lowered.dim {
             spread_exact(&mut outcome, settings.n_draws);
@@ -505,12 +514,18 @@ impl Bound {
     }
 
     /// Runs an engine over every component. The outcome's noise has the active coordinates, component after component.
-    fn outcome(&self, engine: &dyn infer::Engine, settings: &Settings) -> Result<Outcome, Failure> {
+    fn outcome(
+        &self,
+        engine: &dyn infer::Engine,
+        settings: &Settings,
+        checkpoint: Option<&Arc<Checkpoint>>,
+    ) -> Result<Outcome, Failure> {
         let components = &self.lowered.components;
         let mut whole: Option<Outcome> = None;
         for (i, component) in components.iter().enumerate() {
             let own = Settings {
                 seed: settings.seed.child("component", i as u64),
+                keeper: self.keeper(checkpoint, i),
                 ..settings.clone()
             };
             let outcome = engine

@@ -73,7 +73,9 @@ impl Failure {
             InferError::ImpossibleEvidence { .. }
             | InferError::CannotServe { .. }
             | InferError::NotSmooth { .. } => ExitKind::Model,
-            InferError::UnknownEngine { .. } | InferError::BadOption { .. } => ExitKind::Input,
+            InferError::UnknownEngine { .. }
+            | InferError::BadOption { .. }
+            | InferError::BadState { .. } => ExitKind::Input,
             InferError::Limit { .. } => ExitKind::Limit,
             InferError::Diverged { .. } | InferError::AllFailed { .. } => ExitKind::Numerical,
         };
@@ -82,6 +84,9 @@ impl Failure {
             InferError::UnknownEngine { .. } => Some("`odp engines` lists all".to_string()),
             InferError::BadOption { .. } => {
                 Some("`odp engines NAME` lists an engine's options".to_string())
+            }
+            InferError::BadState { .. } => {
+                Some("run it again from the start, without `--resume`".to_string())
             }
             InferError::CannotServe { .. } => {
                 Some("`--infer auto` picks an engine that can".to_string())

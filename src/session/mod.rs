@@ -11,6 +11,7 @@ mod advice;
 mod answer;
 mod bound;
 mod catalog;
+mod checkpoint;
 mod checks;
 mod compile;
 mod describe;
@@ -47,6 +48,7 @@ pub use catalog::{
     DistributionFacts, EngineFacts, OptionFacts, ParameterFacts, WordFacts, builtins, combinators,
     distributions, engines, keywords,
 };
+pub use checkpoint::Checkpoint;
 pub use checks::LooFacts;
 pub use describe::{Description, DiscreteFacts, InputFacts, OutputFacts};
 pub use failure::{ExitKind, Failure};

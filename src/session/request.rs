@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
+use super::Checkpoint;
 use crate::base::Seed;
 use crate::infer::{Budget, NoProgress, Options, Progress, Settings};
 use crate::lower::Passes;
@@ -34,6 +35,8 @@ pub struct InferRequest {
     pub progress: Arc<dyn Progress>,
     /// Keep the draws' noise in the answer, so that [`Bound::at`](super::Bound::at) can compute more from it.
     pub keep_noise: bool,
+    /// Where the run is kept while it goes on, and what it goes on from. It serves one run.
+    pub checkpoint: Option<Arc<Checkpoint>>,
 }
 
 impl InferRequest {
@@ -51,6 +54,7 @@ impl InferRequest {
             stop: Arc::default(),
             progress: Arc::new(NoProgress),
             keep_noise: false,
+            checkpoint: None,
         }
     }
 
@@ -67,6 +71,7 @@ impl InferRequest {
                 stop: self.stop.clone(),
             },
             max_bytes: None,
+            keeper: None,
             progress: self.progress.clone(),
             threads: self.threads,
         }

@@ -94,6 +94,14 @@ pub enum StoreError {
         /// What is wrong with it.
         what: String,
     },
+    /// No checkpoint, of another version, or damaged.
+    #[error("`{file}` cannot be resumed: {what}")]
+    BadCheckpoint {
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        what: String,
+    },
     /// Neither the name nor the first bytes say what it is.
     #[error("`{file}` is no data file that odp knows")]
     UnknownFormat {
@@ -140,6 +148,7 @@ impl StoreError {
             StoreError::Malformed { .. } => "odp::store::malformed",
             StoreError::BadEntry { .. } => "odp::store::bad_entry",
             StoreError::BadArray { .. } => "odp::store::bad_array",
+            StoreError::BadCheckpoint { .. } => "odp::store::bad_checkpoint",
             StoreError::UnknownFormat { .. } => "odp::store::unknown_format",
             StoreError::NotBuiltWith { .. } => "odp::store::not_built_with",
             StoreError::Outside { .. } => "odp::store::outside",
@@ -175,6 +184,9 @@ impl StoreError {
                 "an entry is a number, a bool, a text, or a rectangular array of one kind of these"
             }
             StoreError::BadArray { .. } => "write it again with the library that made it",
+            StoreError::BadCheckpoint { .. } => {
+                "`--resume` takes what `--checkpoint` of this version of odp wrote"
+            }
             StoreError::Unwritable { .. } => {
                 "choose a path in a folder that exists, and that you may write to"
             }

@@ -4,6 +4,7 @@
 //! d.json d.csv a.npy a.npz --set  ->  Inputs (Data, levels of texts, faults of what may not be asked for)
 //! Record (draws, statistics, observed data)  ->  Zarr, CmdStan's CSV, JSON
 //! what a run left  ->  Record again
+//! what an engine left  ->  CheckpointFile  ->  what an engine left
 //! use "helpers.odp", csv("d.csv")  ->  Loader (stays in its folder)  ->  text, or Asset
 //! ```
 //!
@@ -11,6 +12,7 @@
 
 mod assets;
 mod atomic;
+mod checkpoint;
 mod csv;
 mod draws_json;
 mod error;
@@ -21,6 +23,7 @@ mod inputs;
 mod json;
 mod npy;
 mod onnx;
+mod packed;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod record;
@@ -30,9 +33,12 @@ mod zarr;
 mod zip;
 
 pub use assets::{AssetFormat, read_asset};
+pub use checkpoint::CheckpointFile;
 pub use error::{At, StoreError};
 pub use folder::{Folder, Loaded, Loader, NoFiles};
 pub use format::{Format, write_text};
 pub use inputs::{Inputs, Levels, as_text, read_bytes};
+pub use packed::Packed;
+pub(crate) use packed::packed;
 pub use record::{Record, Stat};
 pub use reread::read_record;

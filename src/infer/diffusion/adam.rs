@@ -4,13 +4,16 @@
 //! Kingma and Ba 2015, with β₂ = 0.99: gradients of a posterior's sampler forget soon.
 
 use crate::compute::vector::widest;
+use crate::store::packed;
 
 /// Adam over host parameters, with the gradient's norm clipped.
+#[derive(Clone)]
 pub(crate) struct Adam {
     mean: Vec<Vec<f32>>,
     square: Vec<Vec<f32>>,
     step: i32,
 }
+packed!(Adam { mean, square, step });
 
 impl Adam {
     pub fn new(parameters: &[Vec<f32>]) -> Adam {
@@ -20,6 +23,12 @@ impl Adam {
             square: zeros(),
             step: 0,
         }
+    }
+
+    /// Whether its moments are those of such parameters.
+    pub fn fits(&self, parameters: &[Vec<f32>]) -> bool {
+        let alike = |m: &[Vec<f32>]| m.iter().map(Vec::len).eq(parameters.iter().map(Vec::len));
+        alike(&self.mean) && alike(&self.square)
     }
 
     /// One step. Returns false, and changes nothing, where the gradient is not finite.

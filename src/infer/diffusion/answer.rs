@@ -119,7 +119,7 @@ fn refine(trainer: &mut Trainer, trained: &mut Trained) -> Result<(), InferError
     }
     let fit = trainer.judge(&candidate.policy);
     let steps = trainer.steps_affordable(&candidate.policy, 2 * trainer.recipe.steps);
-    trained.eubo = trainer.balance(&mut candidate.policy, fit, steps).eubo;
+    trained.eubo = trainer.balance(&mut candidate.policy, fit, steps)?.eubo;
     Ok(())
 }
 

@@ -1,19 +1,51 @@
-//! Averages over training, and the logits that are learned beside the network.
+//! What is learned, and its averages over training.
 
 use super::policy::Policy;
+use crate::store::packed;
+
+/// Everything of a policy that training changes.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Learned {
+    pub network: Option<Vec<Vec<f32>>>,
+    pub choices: Vec<Vec<f32>>,
+}
+packed!(Learned { network, choices });
+
+impl Learned {
+    pub fn of(policy: &Policy) -> Learned {
+        Learned {
+            network: policy.network.as_ref().map(|n| n.parameters.clone()),
+            choices: choices(policy),
+        }
+    }
+
+    pub fn put_into(&self, policy: &mut Policy) {
+        if let (Some(learned), Some(n)) = (&self.network, &mut policy.network) {
+            n.parameters.clone_from(learned);
+        }
+        set_choices(policy, self.choices.clone());
+    }
+
+    /// Whether both are of one policy, or of two alike.
+    pub fn is_like(&self, other: &Learned) -> bool {
+        let sizes = |v: &[Vec<f32>]| v.iter().map(Vec::len).collect::<Vec<_>>();
+        sizes(&self.choices) == sizes(&other.choices)
+            && self.network.as_deref().map(sizes) == other.network.as_deref().map(sizes)
+    }
+}
 
 /// A moving average of everything learned: what is judged and kept, since single iterations are noisy.
+#[derive(Clone)]
 pub(crate) struct Average {
-    network: Option<Vec<Vec<f32>>>,
-    choices: Vec<Vec<f32>>,
+    pub learned: Learned,
     seen: f32,
 }
+packed!(Average { learned, seen });
 
 impl Average {
     pub fn new(policy: &Policy) -> Average {
         Average {
-            network: policy.network.as_ref().map(|n| n.parameters.clone()),
-            choices: choices(policy),
+            learned: Learned::of(policy),
             seen: 0.0,
         }
     }
@@ -27,17 +59,14 @@ impl Average {
                 .zip(b)
                 .for_each(|(a, b)| a.iter_mut().zip(b).for_each(|(a, b)| *a += new * (b - *a)));
         };
-        if let (Some(a), Some(n)) = (&mut self.network, &policy.network) {
+        if let (Some(a), Some(n)) = (&mut self.learned.network, &policy.network) {
             blend(a, &n.parameters);
         }
-        blend(&mut self.choices, &choices(policy));
+        blend(&mut self.learned.choices, &choices(policy));
     }
 
     pub fn put_into(&self, policy: &mut Policy) {
-        if let (Some(a), Some(n)) = (&self.network, &mut policy.network) {
-            n.parameters.clone_from(a);
-        }
-        set_choices(policy, self.choices.clone());
+        self.learned.put_into(policy);
     }
 }
 

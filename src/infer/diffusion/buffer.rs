@@ -10,7 +10,8 @@ use crate::draws::systematic;
 #[derive(Clone, Debug)]
 pub(crate) struct Buffer {
     points: Points,
-    own: Points,
+    /// The policy's own draws.
+    pub own: Points,
     capacity: usize,
 }
 

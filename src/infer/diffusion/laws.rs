@@ -346,7 +346,7 @@ fn both_objectives_improve_on_the_prior() {
         let mut candidate = from_the_prior(&mut trainer, &mut Seed(1).stream("candidate", 0));
         let before = trainer.judge(&candidate.policy);
         trainer.equip(&mut candidate.policy).unwrap();
-        let after = trainer.balance(&mut candidate.policy, before, 150);
+        let after = trainer.balance(&mut candidate.policy, before, 150).unwrap();
         assert!(
             after.elbo > before.elbo + 5.0,
             "{name}: {before:?} {after:?}"

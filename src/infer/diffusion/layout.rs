@@ -7,6 +7,7 @@ use rand::RngExt;
 
 use crate::base::Stream;
 use crate::lower::Target;
+use crate::store::packed;
 
 /// Values beyond this many leave a site as noise.
 const MOST_VALUES: usize = 64;
@@ -48,6 +49,7 @@ pub(crate) struct Points {
     /// log p(k | parents), `[n, sites]`; NaN where the site is not reached.
     pub log_p: Vec<f64>,
 }
+packed!(Points { k, x, log_r, log_p });
 
 impl Layout {
     /// Everything is noise.
@@ -231,6 +233,12 @@ impl Layout {
 }
 
 impl Points {
+    /// Whether these are points in a layout's terms.
+    pub fn fit(&self, layout: &Layout) -> bool {
+        let (n, s) = (self.log_r.len(), layout.sites.len());
+        self.k.len() == n * s && self.log_p.len() == n * s && self.x.len() == n * layout.width()
+    }
+
     /// The chosen points, in their order.
     pub fn select(&self, layout: &Layout, chosen: &[usize]) -> Points {
         let take = |v: &[f64], w: usize| {

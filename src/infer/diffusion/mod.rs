@@ -30,18 +30,23 @@ mod plain;
 mod policy;
 mod schedule;
 mod sheet;
+mod state;
 mod training;
 mod verdict;
 
 #[cfg(test)]
 mod laws;
 #[cfg(test)]
+mod tests_resume;
+#[cfg(test)]
 mod truths;
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use candidates::Candidate;
 use options::Recipe;
+use state::Keeping;
 use training::{Fit, Optimiser, Trainer};
 
 use super::smc::{self, Particles};
@@ -75,6 +80,10 @@ impl Engine for Diffusion {
         options::SPECS
     }
 
+    fn resumes(&self, _: &dyn Target) -> bool {
+        true
+    }
+
     fn run(&self, target: &dyn Target, settings: &Settings) -> Result<Outcome, InferError> {
         let recipe = Recipe::new(&settings.options, target.structure())?;
         if target.dim() == 0 {
@@ -89,7 +98,9 @@ impl Engine for Diffusion {
             paths,
             "ask for fewer `--draws`, or allow more with --max-mem",
         )?;
-        let particles = warm_up(target, &recipe, settings)?;
+        let mut keeping = Keeping::new(settings.keeper.as_deref())?;
+        let particles = warm_up(target, &recipe, settings, &mut keeping)?;
+        let particles = particles.as_deref();
         let warmed = Instant::now();
         let mut trainer = Trainer::new(
             target,
@@ -98,12 +109,12 @@ impl Engine for Diffusion {
             &*settings.progress,
             settings.seed.child("diffusion", 0),
         );
-        let mut trained = train(&mut trainer, particles.as_ref())?;
+        trainer.keeping = keeping;
+        let mut trained = train(&mut trainer, particles)?;
         let done = Instant::now();
-        let mut outcome = answer::draw(&mut trainer, &mut trained, particles.as_ref(), settings)?;
-        outcome.evaluations.log_r +=
-            trainer.evaluations + particles.as_ref().map_or(0, |p| p.evaluations);
-        outcome.evaluations.gradient += particles.as_ref().map_or(0, |p| p.gradients);
+        let mut outcome = answer::draw(&mut trainer, &mut trained, particles, settings)?;
+        outcome.evaluations.log_r += trainer.evaluations + particles.map_or(0, |p| p.evaluations);
+        outcome.evaluations.gradient += particles.map_or(0, |p| p.gradients);
         outcome.timing = Timing {
             warmup_s: (warmed - start).as_secs_f64(),
             train_s: (done - warmed).as_secs_f64(),
@@ -119,20 +130,25 @@ fn warm_up(
     target: &dyn Target,
     recipe: &Recipe,
     settings: &Settings,
-) -> Result<Option<Particles>, InferError> {
+    keeping: &mut Keeping,
+) -> Result<Option<Arc<Particles>>, InferError> {
     if !recipe.smc {
         return Ok(None);
     }
+    if let Some(kept) = keeping.particles(target)? {
+        return Ok(Some(kept));
+    }
     let seed = settings.seed.child("warm-up", 0);
-    smc::particles(
+    let particles = Arc::new(smc::particles(
         target,
         recipe.particles,
         recipe.moves,
         seed,
         &settings.budget,
         &*settings.progress,
-    )
-    .map(Some)
+    )?);
+    keeping.warmed(&particles, target, settings.budget.exhausted());
+    Ok(Some(particles))
 }
 
 /// Chooses coordinates by evidence and trains what is promising.
@@ -142,7 +158,7 @@ fn train(trainer: &mut Trainer, particles: Option<&Particles>) -> Result<Trained
         let mut candidate = from_the_prior(trainer, &mut stream);
         let fit = trainer.judge(&candidate.policy);
         trainer.equip(&mut candidate.policy)?;
-        let fit = trainer.balance(&mut candidate.policy, fit, trainer.recipe.steps);
+        let fit = trainer.balance(&mut candidate.policy, fit, trainer.recipe.steps)?;
         return Ok(Trained {
             candidate,
             eubo: fit.eubo,
@@ -171,7 +187,7 @@ fn train(trainer: &mut Trainer, particles: Option<&Particles>) -> Result<Trained
     if !fit.close() && trainer.recipe.steps > 0 && Trainer::trainable(&candidate.policy) {
         trainer.learn_from(&candidate);
         let steps = trainer.steps_affordable(&candidate.policy, trainer.recipe.steps);
-        fit = trainer.balance(&mut candidate.policy, fit, steps);
+        fit = trainer.balance(&mut candidate.policy, fit, steps)?;
     }
     Ok(Trained {
         candidate,
@@ -206,7 +222,7 @@ fn pre_train(
     trainer.equip(&mut candidate.policy)?;
     let untrained = candidate.policy.clone();
     let steps = trainer.steps_affordable(&candidate.policy, trainer.recipe.pre);
-    trainer.denoise(&mut candidate.policy, steps);
+    trainer.denoise(&mut candidate.policy, steps)?;
     let after = trainer.judge(&candidate.policy);
     trainer.say(&format!("{}, denoised", candidate.name), &after);
     if after.score() > fit.score() {

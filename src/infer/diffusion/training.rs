@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::adam::Adam;
-use super::average::{Average, choices, set_choices};
+use super::average::{Learned, choices, set_choices};
 use super::buffer::Buffer;
 use super::candidates::Candidate;
 use super::layout::Points;
@@ -11,10 +11,12 @@ use super::network::{Network, Sizes};
 use super::objective;
 use super::options::Recipe;
 use super::policy::{Lesson, Paths, Policy};
+use super::state::{Course, Entry, Keeping};
 use crate::base::Seed;
 use crate::draws::{importance_ess, log_mean_exp, normalized};
 use crate::infer::{Budget, Fitted, InferError, Progress};
 use crate::lower::Target;
+use crate::store::packed;
 
 /// On-policy noise is this much wider while exploring.
 const EXPLORE: f64 = 1.05;
@@ -23,6 +25,11 @@ const JUDGED: usize = 1024;
 
 /// Multiplications and additions that one phase of training may cost.
 const WORK: f64 = 7e10;
+
+/// Finite steps of denoising that make a state to go back to.
+const SETTLED: usize = 50;
+/// What is said where numbers ran away.
+pub(super) const SETBACK: &str = "not finite: back to the last good state, smaller steps";
 
 /// How well a policy fits, on paths it did not learn from.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -35,8 +42,24 @@ pub(crate) struct Fit {
     /// Mean log-weight of held-out ends, re-noised.
     pub eubo: f64,
 }
+packed!(Fit {
+    ess,
+    log_z,
+    elbo,
+    eubo
+});
 
 impl Fit {
+    /// Of what was not judged.
+    fn unknown() -> Fit {
+        Fit {
+            ess: 0.0,
+            log_z: 0.0,
+            elbo: f64::NEG_INFINITY,
+            eubo: f64::NAN,
+        }
+    }
+
     /// Higher is better, 0 is perfect. ESS does not see what the policy misses, the particles do: a missed mode makes
     /// EUBO − log Z larger than the weights' own spread explains.
     pub fn score(&self) -> f64 {
@@ -76,15 +99,23 @@ pub(crate) struct Trainer<'a> {
     pub evaluations: u64,
     /// How the policies fitted, in order.
     pub history: Vec<Fitted>,
-    judged: u64,
+    /// Judgements so far.
+    pub judged: u64,
+    pub keeping: Keeping<'a>,
 }
 
 /// Optimiser state of a policy.
+#[derive(Clone)]
 pub(crate) struct Optimiser {
-    network: Option<Adam>,
-    choices: Adam,
+    pub network: Option<Adam>,
+    pub choices: Adam,
     log_z: f64,
 }
+packed!(Optimiser {
+    network,
+    choices,
+    log_z
+});
 
 impl Optimiser {
     pub fn new(policy: &Policy, log_z: f64) -> Optimiser {
@@ -117,6 +148,7 @@ impl<'a> Trainer<'a> {
             evaluations: 0,
             history: Vec::new(),
             judged: 0,
+            keeping: Keeping::default(),
         }
     }
 
@@ -218,97 +250,149 @@ impl<'a> Trainer<'a> {
             / rows.len() as f64
     }
 
-    /// Phase (a): denoising regression on the buffer. Returns false when the budget ended it.
-    pub fn denoise(&mut self, policy: &mut Policy, steps: usize) -> bool {
+    /// Phase (a): denoising regression on the buffer.
+    ///
+    /// # Errors
+    /// `Diverged` for good; `BadState`.
+    pub fn denoise(&mut self, policy: &mut Policy, steps: usize) -> Result<(), InferError> {
         if policy.network.is_none() || self.buffer.is_empty() {
-            return true;
+            return Ok(());
         }
-        let mut adam = Adam::new(&policy.network.as_ref().expect("checked").parameters);
-        let mut average = Average::new(policy);
-        let seed = self.seed.child("denoise", 0);
-        for i in 0..steps {
-            if self.budget.exhausted() {
-                average.put_into(policy);
-                return false;
+        let Entry::At(mut course) = self.enter(policy, Fit::unknown())? else {
+            return Ok(());
+        };
+        while course.step < steps {
+            if self.ends_here(policy, &course) {
+                course.average.put_into(policy);
+                return Ok(());
             }
-            let rate = self.recipe.rate * decay(i, steps);
-            let points = self.buffer.sample(
-                &policy.layout,
-                self.recipe.batch,
-                &mut seed.stream("pick", i as u64),
-            );
-            let shards = policy.renoise(&points, seed.child("noise", i as u64));
-            let gradient = denoising_gradient(policy, &shards);
-            adam.update(
-                &mut policy.network.as_mut().expect("checked").parameters,
-                &gradient,
-                rate,
-                1.0,
-            );
-            average.follow(policy);
-            if i % 50 == 0 {
+            let i = course.step;
+            let rate = course.scale * self.recipe.rate * decay(i, steps);
+            if self.denoising_step(policy, &mut course.optimiser, rate, i as u64) {
+                course.average.follow(policy);
+                if i % SETTLED == SETTLED - 1 {
+                    course.settle(policy);
+                }
+            } else {
+                self.recover("denoising", policy, &mut course)?;
+            }
+            if i.is_multiple_of(50) {
                 self.progress.update("denoising", i, Some(steps), "");
             }
+            course.step += 1;
         }
-        average.put_into(policy);
-        true
+        course.average.put_into(policy);
+        self.leave(policy, course.best);
+        Ok(())
+    }
+
+    /// One iteration of denoising; false where its gradient was not finite (nothing is changed then).
+    fn denoising_step(
+        &self,
+        policy: &mut Policy,
+        optimiser: &mut Optimiser,
+        rate: f64,
+        i: u64,
+    ) -> bool {
+        let seed = self.seed.child("denoise", 0);
+        let mut stream = seed.stream("pick", i);
+        let points = self
+            .buffer
+            .sample(&policy.layout, self.recipe.batch, &mut stream);
+        let shards = policy.renoise(&points, seed.child("noise", i));
+        let gradient = denoising_gradient(policy, &shards);
+        match (&mut policy.network, &mut optimiser.network) {
+            (Some(n), Some(adam)) => adam.update(&mut n.parameters, &gradient, rate, 1.0),
+            _ => true,
+        }
+    }
+
+    /// Back to the last good state with a smaller step.
+    ///
+    /// # Errors
+    /// `Diverged` where that has been done too often.
+    fn recover(
+        &self,
+        stage: &str,
+        policy: &mut Policy,
+        course: &mut Course,
+    ) -> Result<(), InferError> {
+        course.recover(policy)?;
+        self.progress.update(stage, course.step, None, SETBACK);
+        Ok(())
     }
 
     /// Phase (b): trajectory balance from the better of what there is; keeps the best checkpoint and says how it fits.
-    pub fn balance(&mut self, policy: &mut Policy, start: Fit, steps: usize) -> Fit {
-        let (mut best, mut kept) = (start, policy.clone());
+    ///
+    /// # Errors
+    /// `Diverged` for good; `BadState`.
+    pub fn balance(
+        &mut self,
+        policy: &mut Policy,
+        start: Fit,
+        steps: usize,
+    ) -> Result<Fit, InferError> {
         self.note("training", 0, &start);
-        let mut optimiser = Optimiser::new(policy, start.log_z);
-        let mut average = Average::new(policy);
+        let mut course = match self.enter(policy, start)? {
+            Entry::Done(best) => return Ok(best),
+            Entry::At(course) => course,
+        };
         let every = (steps / 6).clamp(25, 100).min(steps.max(1));
-        let (mut flat, mut scale) = (0, 1.0);
-        for i in 0..steps {
-            if self.budget.exhausted() {
+        let mut cut = false;
+        while course.step < steps && !course.is_enough() {
+            cut = self.ends_here(policy, &course);
+            if cut {
                 break;
             }
-            let rate = scale * 0.5 * self.recipe.rate * decay(i, steps);
+            let i = course.step;
+            let rate = course.scale * 0.5 * self.recipe.rate * decay(i, steps);
             let explore = if i < 7 * steps / 10 { EXPLORE } else { 1.0 };
-            let fine = self.balance_step(policy, &mut optimiser, rate, explore, i as u64);
-            average.follow(policy);
-            let judged = (i + 1) % every == 0 || i + 1 == steps;
-            let mut lost = !fine;
-            if fine && judged {
-                let current = policy.clone();
-                average.put_into(policy);
-                let fit = self.judge(policy);
-                self.note("training", i + 1, &fit);
-                self.progress.update(
-                    "training",
-                    i + 1,
-                    Some(steps),
-                    &format!("ELBO {:.2}, ESS {:.0} %", fit.elbo, 100.0 * fit.ess),
-                );
-                flat = match fit.score() - best.score() {
-                    gain if gain > 0.02 => 0,
-                    gain if gain > -0.3 => flat + 1,
-                    _ => flat + 2,
-                };
-                lost = fit.score() < best.score() - 1.0;
-                if fit.score() > best.score() {
-                    (best, kept) = (fit, policy.clone());
+            let judged = (i + 1).is_multiple_of(every) || i + 1 == steps;
+            if self.balance_step(policy, &mut course.optimiser, rate, explore, i as u64) {
+                course.average.follow(policy);
+                if judged {
+                    self.look(policy, &mut course, steps);
                 }
-                *policy = current;
+            } else {
+                self.recover("training", policy, &mut course)?;
             }
-            if lost {
-                *policy = kept.clone();
-                scale *= 0.3;
-                optimiser = Optimiser::new(policy, best.log_z);
-                average = Average::new(policy);
-            }
-            if best.close() || (flat >= 3 && best.ess > 0.3) {
-                break;
-            }
+            course.step += 1;
         }
-        *policy = kept;
-        best
+        course.good.put_into(policy);
+        if !cut {
+            self.leave(policy, course.best);
+        }
+        Ok(course.best)
     }
 
-    /// One iteration of trajectory balance; false where its gradient was not finite (nothing is changed then).
+    /// Judges the average, keeps it if it is the best so far, and goes back to the best if this is far worse.
+    fn look(&mut self, policy: &mut Policy, course: &mut Course, steps: usize) {
+        let current = Learned::of(policy);
+        course.average.put_into(policy);
+        let fit = self.judge(policy);
+        let step = course.step + 1;
+        self.note("training", step, &fit);
+        let message = format!("ELBO {:.2}, ESS {:.0} %", fit.elbo, 100.0 * fit.ess);
+        self.progress
+            .update("training", step, Some(steps), &message);
+        let gain = fit.score() - course.best.score();
+        course.flat = match gain {
+            gain if gain > 0.02 => 0,
+            gain if gain > -0.3 => course.flat + 1,
+            _ => course.flat + 2,
+        };
+        let lost = fit.score() < course.best.score() - 1.0;
+        if fit.score() > course.best.score() {
+            course.best = fit;
+            course.settle(policy);
+        }
+        current.put_into(policy);
+        if lost {
+            course.go_back(policy);
+        }
+    }
+
+    /// One iteration of trajectory balance; false where its gradient was not finite or no execution could be evaluated.
     pub fn balance_step(
         &mut self,
         policy: &mut Policy,
@@ -327,11 +411,17 @@ impl<'a> Trainer<'a> {
             policy.draw_to_learn(half, spread, seed).into_iter().unzip();
         // Two things that do not need each other: whoever is free takes a part of either.
         let frozen: &Policy = policy;
+        let (failed, evaluated) = self.target.failures();
         let (_, others) = rayon::join(
             || frozen.evaluate(self.target, &mut shards),
             || self.remembered(frozen, self.recipe.batch - half, seed),
         );
         self.evaluations += half as u64;
+        let (failed_now, evaluated_now) = self.target.failures();
+        if evaluated_now > evaluated && failed_now - failed == evaluated_now - evaluated {
+            // log r of none of them is a number: there is nothing to learn, and log Z of such a batch is made up.
+            return false;
+        }
         let (other_paths, other_lessons): (Vec<_>, Vec<_>) = others.into_iter().unzip();
         shards.extend(other_paths);
         lessons.extend(other_lessons);

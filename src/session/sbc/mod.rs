@@ -135,6 +135,7 @@ impl Program {
         let run = InferRequest {
             seed: seed.0,
             keep_noise: true,
+            checkpoint: None,
             progress: std::sync::Arc::new(crate::infer::NoProgress),
             ..request.infer.clone()
         };
