@@ -15,7 +15,7 @@ use super::gaussian::fill_normal;
 use super::moves::{Cloud, Repertoire};
 use super::temper::{INFINITE, Level, increments, next_level, score};
 use super::{Budget, InferError, Progress};
-use crate::base::Seed;
+use crate::base::{Bug, Seed, bites};
 use crate::draws::{log_mean_exp, normalized, systematic};
 use crate::lower::Target;
 
@@ -333,7 +333,9 @@ impl<'a> Run<'a> {
         let Some(weights) = normalized(&log_w) else {
             return Err(self.nothing_found());
         };
-        self.log_z += log_mean_exp(&log_w);
+        if !(bites(Bug::LostIncrement) && self.schedule.is_empty()) {
+            self.log_z += log_mean_exp(&log_w);
+        }
         self.variance = self.family_variance(&weights);
         let round = self.schedule.len() as u64 + 1;
         let picked = systematic(
