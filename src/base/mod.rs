@@ -8,6 +8,7 @@ mod seed;
 mod shape;
 mod span;
 mod spelling;
+mod teeth;
 
 pub use asset::Asset;
 pub use data::{Data, Entry, Origin, Values};
@@ -17,3 +18,4 @@ pub use seed::{Seed, Stream, fnv1a};
 pub use shape::Shape;
 pub use span::{FileId, Source, SourceMap, Span};
 pub use spelling::{counted, nearest, slips};
+pub use teeth::{Bug, bites};

@@ -3,6 +3,7 @@
 use super::params::{finite, location_scale};
 use super::slopes::{is_clamped, noise_slope, none, tail_slope, undefined};
 use super::{Describe, Univariate};
+use crate::base::{Bug, bites};
 
 /// The form of location 0 and scale 1. Parameters are `[mu, sigma]`, or `[sigma]` for a form that is never negative.
 pub trait Standard: Describe {
@@ -43,7 +44,9 @@ fn place(p: &[f64]) -> (f64, f64) {
         [mu, sigma] => (mu, sigma),
         _ => (0.0, p[0]),
     };
-    if location_scale(mu, sigma) {
+    if location_scale(mu, sigma) && bites(Bug::ScaleAsVariance) {
+        (mu, sigma.sqrt())
+    } else if location_scale(mu, sigma) {
         (mu, sigma)
     } else {
         (f64::NAN, f64::NAN)

@@ -4,6 +4,7 @@ use super::Univariate;
 use super::discrete::{guess, inverse};
 use super::params::{is_whole, non_negative, real};
 use super::slopes::{none, step, undefined};
+use crate::base::{Bug, bites};
 use crate::compute::special::{log_factorial, log_gamma_kernel, log_gamma_tails, log_phi};
 
 describe!(
@@ -29,6 +30,8 @@ fn valid(rate: f64) -> bool {
 pub fn log_mass(rate: f64, log_rate: f64, k: f64) -> f64 {
     if k == 0.0 {
         -rate
+    } else if bites(Bug::LostConstant) {
+        k * log_rate - rate
     } else if k < 64.0 {
         k * log_rate - rate - log_factorial(k)
     } else {

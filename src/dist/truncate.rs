@@ -11,6 +11,7 @@
 //! Bounds are inclusive, which matters for discrete distributions.
 
 use super::Univariate;
+use crate::base::{Bug, bites};
 use crate::compute::special::{
     cap_log, inv_log_phi, inv_phi, log_add_exp, log_phi, log_sub_exp, log1mexp,
 };
@@ -112,7 +113,7 @@ fn log_mass(d: &dyn Univariate, p: &[f64], bounds: Bounds) -> f64 {
 
 /// The noise z₀ with Φ(z₀) = p, given ln p and ln(1 − p).
 fn noise_at(log_p: f64, log_q: f64) -> f64 {
-    if log_p < log_q {
+    if log_p < log_q || bites(Bug::WrongTail) {
         inv_log_phi(log_p)
     } else {
         -inv_log_phi(log_q)

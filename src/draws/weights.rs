@@ -3,7 +3,7 @@
 use rand::RngExt;
 
 use super::psis;
-use crate::base::Stream;
+use crate::base::{Bug, Stream, bites};
 
 /// log Σ exp(x); −∞ for no terms.
 pub fn log_sum_exp(x: &[f64]) -> f64 {
@@ -77,7 +77,8 @@ pub fn pareto_resampled(
     let Some(weights) = normalized(&smoothed) else {
         return (Vec::new(), khat);
     };
-    let mut picked = systematic(&weights, n, rng);
+    let equal = bites(Bug::NoResampling).then(|| vec![1.0 / weights.len() as f64; weights.len()]);
+    let mut picked = systematic(&equal.unwrap_or(weights), n, rng);
     for i in (1..picked.len()).rev() {
         picked.swap(i, rng.random_range(0..=i));
     }

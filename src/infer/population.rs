@@ -16,7 +16,7 @@ use super::gaussian::fill_normal;
 use super::moves::{Cloud, Repertoire};
 use super::temper::{INFINITE, Level, increments, next_level, score};
 use super::{Budget, InferError, Progress};
-use crate::base::Seed;
+use crate::base::{Bug, Seed, bites};
 use crate::draws::{log_mean_exp, normalized, psis, systematic};
 use crate::lower::Target;
 use crate::store::packed;
@@ -485,7 +485,9 @@ impl<'a> Run<'a> {
         let Some(weights) = normalized(&log_w) else {
             return Err(self.nothing_found());
         };
-        self.log_z += log_mean_exp(&log_w);
+        if !(bites(Bug::LostIncrement) && self.schedule.is_empty()) {
+            self.log_z += log_mean_exp(&log_w);
+        }
         let shares = self.family_shares(&weights);
         let sum: f64 = shares.iter().map(|s| s * s).sum();
         self.variance = (sum - 1.0 / self.origin as f64).max(0.0);

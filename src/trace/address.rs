@@ -1,5 +1,7 @@
 //! Addresses of noise: site, loop indices, call path, memo key; never the order of execution.
 
+use crate::base::{Bug, bites};
+
 /// The path to where a walk is, as a running 128-bit hash.
 #[derive(Clone, Debug)]
 pub struct Address {
@@ -38,7 +40,8 @@ impl Address {
 
     /// The address of one part of what is here.
     pub fn child(&self, part: u64) -> u128 {
-        mix(self.here(), part)
+        let shared = bites(Bug::SharedAddress);
+        mix(self.here(), if shared { part & !1 } else { part })
     }
 }
 

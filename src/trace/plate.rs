@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::error::{Result, TraceError};
 use super::machine::Machine;
 use super::value::{DistKind, DistValue, Kind, Tensor, Value};
-use crate::base::{Shape, Span, counted};
+use crate::base::{Bug, Shape, Span, bites, counted};
 use crate::ir::{
     Axis, BinaryOp, Builtin, DistRef, Expr, ExprKind, IndexArg, Op, Place, PlateIndex, ReduceFn,
 };
@@ -560,6 +560,9 @@ fn index_tensor(plate: &Plate, axis: usize) -> Tensor {
     let mut sizes = vec![1; plate.sizes.len()];
     sizes[axis] = plate.sizes[axis];
     let start = plate.starts[axis];
-    let values: Vec<i64> = (0..plate.sizes[axis] as i64).map(|i| start + i).collect();
+    let off = i64::from(bites(Bug::PlateOffByOne));
+    let values: Vec<i64> = (0..plate.sizes[axis] as i64)
+        .map(|i| start + (i - off).max(0))
+        .collect();
     Tensor::ints(values, Shape(sizes))
 }

@@ -8,7 +8,7 @@ use super::machine::Machine;
 use super::outputs::SiteOutput;
 use super::plate::{Plate, mentions};
 use super::value::{Cell, DistValue, Kind, Payload, Tensor, Value};
-use crate::base::{Shape, Span};
+use crate::base::{Bug, Shape, Span, bites};
 use crate::ir::{Expr, ExprKind, IndexArg, Place, PlateIndex, SiteId};
 
 impl Machine<'_> {
@@ -386,7 +386,9 @@ impl Machine<'_> {
                 "this observation has probability 0, whatever is drawn",
             ));
         }
-        self.weigh(TermKind::Observe, &log_density, span);
+        if !(bites(Bug::IgnoredObserve) && self.mask.is_some()) {
+            self.weigh(TermKind::Observe, &log_density, span);
+        }
         Ok(())
     }
 }

@@ -18,7 +18,7 @@ use super::error::{Result, TraceError};
 use super::graph::NodeId;
 use super::machine::{Machine, from_known};
 use super::value::{DistKind, DistValue, Kind, Tensor, Value};
-use crate::base::{Shape, Span};
+use crate::base::{Bug, Shape, Span, bites};
 use crate::dist::Univariate;
 use crate::ir::{BinaryFn, Law, Op, ReduceFn, UnaryFn};
 
@@ -83,7 +83,7 @@ impl Machine<'_> {
         );
         let apart = over_numbers && undone.log_det.known_scalar() == Some(0.0);
         let mut score = self.log_prob(base, &Value::Num(undone.x.clone()), apart, span)?;
-        if !is_discrete(base) {
+        if !is_discrete(base) && !bites(Bug::DroppedJacobian) {
             let slope = match apart {
                 true => undone.log_slope,
                 false => {

@@ -20,7 +20,7 @@ use super::layout::{Layout, Points};
 use super::network::{Network, Pass};
 use super::schedule::Schedule;
 use super::sheet::Sheet;
-use crate::base::{Seed, Stream};
+use crate::base::{Bug, Seed, Stream, bites};
 use crate::lower::Target;
 
 /// Paths that are computed together. Fixed: results must not depend on the number of threads.
@@ -389,7 +389,11 @@ impl Policy {
             paths.points.log_r[i]
                 + self.log_site_ratio(&paths.points, i, &mut conditionals)
                 + self.log_prior(paths, i)
-                - paths.log_q[i]
+                - if bites(Bug::LostReference) {
+                    0.0
+                } else {
+                    paths.log_q[i]
+                }
                 + self.log_share_ratio(k, paths.part[i])
                 - paths.log_ratio[i]
         };

@@ -3,6 +3,7 @@
 use std::f64::consts::{FRAC_2_SQRT_PI, LN_2, LN_10};
 
 use super::{Bars, add_each, times};
+use crate::base::{Bug, bites};
 use crate::compute::special;
 use crate::ir::kernel::{Arg, Grid};
 use crate::ir::op::{BinaryFn, UnaryFn};
@@ -142,7 +143,8 @@ pub(super) fn binary(
         }
         BinaryFn::Div => {
             add_each(bars, 0, args, bar, &grid, |[_, b]| 1.0 / b);
-            add_each(bars, 1, args, bar, &grid, |[a, b]| -a / (b * b));
+            let sign = if bites(Bug::WrongAdjoint) { 1.0 } else { -1.0 };
+            add_each(bars, 1, args, bar, &grid, |[a, b]| sign * a / (b * b));
         }
         f => {
             let with = [args[0], args[1], whole(out)];
