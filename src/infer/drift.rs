@@ -8,6 +8,8 @@
 //! coordinate's tails: a narrow place that draws only begin to enter shows there first. The standard error of Δ sums over *groups* of related draws, so that few ancestors do not look like many. What moves cannot cross (a gap
 //! between modes) is not seen.
 
+use crate::store::packed;
+
 /// Shares of the draws in the tails that are looked at.
 const TAILS: [f64; 2] = [0.01, 0.05];
 /// Standard deviations at which features are clipped.
@@ -29,6 +31,11 @@ pub(crate) struct Drift {
     /// The coordinate with the largest bias before.
     pub coordinate: usize,
 }
+packed!(Drift {
+    before,
+    after,
+    coordinate
+});
 
 /// Compares draws before exact moves with snapshots of them during and after: `[n, dim]` all, `groups: [n]`. Features are
 /// averaged over the snapshots, which makes for less noise.

@@ -58,6 +58,20 @@ macro_rules! numbers {
 }
 numbers!(u8, u32, u64, i32, f32, f64);
 
+impl Packed for bool {
+    fn pack(&self, out: &mut Vec<u8>) {
+        u8::from(*self).pack(out);
+    }
+
+    fn unpack(from: &mut &[u8]) -> Option<Self> {
+        match u8::unpack(from)? {
+            0 => Some(false),
+            1 => Some(true),
+            _ => None,
+        }
+    }
+}
+
 impl Packed for usize {
     fn pack(&self, out: &mut Vec<u8>) {
         (*self as u64).pack(out);
