@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use odp::{Answer, Checkpoint, ExitKind, Failure, Format, InferRequest, Report, default_threads};
+use odp::{Answer, Checkpoint, Failure, Format, InferRequest, default_threads};
 
 use super::args::{DrawArgs, ModelArgs, PriorArgs, RunArgs};
 use super::compiler;
