@@ -244,7 +244,13 @@ impl Uses<'_> {
 
 fn of_store(error: &StoreError) -> Report {
     // The place that matters is the `use`, which the caller marks; the file's own text is not at hand to be shown.
-    error.report(&mut SourceMap::default())
+    let report = error.report(&mut SourceMap::default());
+    match error {
+        StoreError::Unreadable { .. } => report.help(
+            "look at the path: it is relative to the file that names it, and stays in that file's folder",
+        ),
+        _ => report,
+    }
 }
 
 fn module(path: &str, used: Span) -> Result<(String, String), Report> {
