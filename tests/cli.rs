@@ -342,10 +342,11 @@ fn a_run_that_a_budget_ended_is_gone_on_with() {
     for threads in ["1", "2"] {
         let state = file(&format!("shells-{threads}.odpc"), b"");
         let first = ["--seed", "5", "--threads", threads, "--checkpoint", &state];
-        let budget = ["--time-budget", "0.2"];
+        let budget = ["--time-budget", "0.3"];
         timeless(&shells(&model, &[&first[..], &budget].concat()));
         let on = ["--threads", threads, "--resume", &state];
-        for _ in 0..3 {
+        for seconds in ["0.3", "1", "2"] {
+            let budget = ["--time-budget", seconds];
             timeless(&shells(&model, &[&on[..], &budget].concat()));
         }
         assert_eq!(timeless(&shells(&model, &on)), whole, "{threads} threads");

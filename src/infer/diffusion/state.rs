@@ -295,6 +295,8 @@ impl Trainer<'_> {
             let standing = self.standing(policy, course.best);
             self.keeping.state.now = Some((standing, course.clone()));
             self.keeping.write();
+            // For the file alone: a run that goes on, cut or not, must not enter its next phase from here.
+            self.keeping.state.now = None;
         }
         self.keeping.cut |= over;
         over

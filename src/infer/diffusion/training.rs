@@ -27,7 +27,7 @@ const JUDGED: usize = 1024;
 const WORK: f64 = 7e10;
 
 /// Finite steps of denoising that make a state to go back to.
-const SETTLED: usize = 50;
+const SETTLED: usize = 25;
 /// What is said where numbers ran away.
 pub(super) const SETBACK: &str = "not finite: back to the last good state, smaller steps";
 
