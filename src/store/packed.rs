@@ -89,7 +89,8 @@ impl Packed for String {
     }
 
     fn unpack(from: &mut &[u8]) -> Option<Self> {
-        let (text, rest) = from.split_at_checked(usize::unpack(from)?)?;
+        let n = usize::unpack(from)?;
+        let (text, rest) = from.split_at_checked(n)?;
         *from = rest;
         String::from_utf8(text.to_vec()).ok()
     }
