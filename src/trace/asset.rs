@@ -14,12 +14,27 @@ pub(super) fn of_asset(asset: &Asset) -> Value {
             let fields = fields.iter().map(|(n, a)| (n.clone(), of_asset(a)));
             Value::Record(Arc::new(fields.collect()))
         }
-        Asset::Network(network) => Value::Fn(Arc::new(FnValue::Network(network.clone()))),
+        Asset::Network(network) => Value::Fn(Arc::new(FnValue::Network {
+            network: network.clone(),
+            constants: network
+                .constants
+                .iter()
+                .map(|(_, e)| of_numbers(e))
+                .collect(),
+        })),
         Asset::List(items) => Value::List(Arc::new(items.iter().map(of_asset).collect())),
     }
 }
 
-pub(super) fn of_entry(entry: &Entry) -> Value {
+/// An array of a network.
+pub(super) fn of_numbers(entry: &Entry) -> Tensor {
+    match of_entry(entry) {
+        Value::Num(t) => t,
+        _ => unreachable!("networks hold numbers"),
+    }
+}
+
+fn of_entry(entry: &Entry) -> Value {
     let shape = || entry.shape.clone();
     let mut t = match &entry.values {
         Values::Str(v) => return of_texts(v, entry.shape.rank() == 0),

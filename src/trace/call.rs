@@ -42,7 +42,9 @@ impl Machine<'_> {
         match f {
             Value::Fn(f) => match &**f {
                 FnValue::Builtin(b) => self.call_builtin(*b, args, Vec::new(), span),
-                FnValue::Network(network) => self.call_network(network, args, span),
+                FnValue::Network { network, constants } => {
+                    self.call_network(network, constants, args, span)
+                }
                 FnValue::Memo { inner, table } => {
                     self.call_memo(&inner.clone(), *table, args, span)
                 }

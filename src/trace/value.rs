@@ -104,7 +104,12 @@ pub enum FnValue {
     /// A built-in.
     Builtin(Builtin),
     /// A network from a file.
-    Network(Arc<Network>),
+    Network {
+        /// Its layers.
+        network: Arc<Network>,
+        /// Its constants as tensors, in their order: converted once, however often it is called.
+        constants: Vec<Tensor>,
+    },
     /// One that remembers; its number keys the table of what it remembers.
     Memo { inner: Value, table: u128 },
 }

@@ -11,11 +11,11 @@ mod windows;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::asset::of_entry;
+use super::asset::of_numbers;
 use super::error::{Result, TraceError};
 use super::machine::Machine;
 use super::value::{Tensor, Value};
-use crate::base::{Attribute, Entry, Layer, Network, NetworkInput, Operator, Shape, Span};
+use crate::base::{Attribute, Layer, Network, NetworkInput, Operator, Shape, Span};
 
 /// A layer at work: what it takes, and where the call stands.
 struct Call<'a> {
@@ -80,6 +80,7 @@ impl Machine<'_> {
     pub(super) fn call_network(
         &mut self,
         network: &Network,
+        constants: &[Tensor],
         args: Vec<Value>,
         span: Span,
     ) -> Result<Value> {
@@ -87,8 +88,8 @@ impl Machine<'_> {
             return Err(arity(network, args.len(), span));
         }
         let mut arrays: HashMap<&str, Tensor> = HashMap::new();
-        for (name, entry) in &network.constants {
-            arrays.insert(name, tensor_of(entry));
+        for ((name, _), t) in network.constants.iter().zip(constants) {
+            arrays.insert(name, t.clone());
         }
         let mut one_row = !args.is_empty();
         for (input, v) in network.inputs.iter().zip(&args) {
@@ -171,16 +172,9 @@ impl Machine<'_> {
     }
 }
 
-fn tensor_of(entry: &Entry) -> Tensor {
-    match of_entry(entry) {
-        Value::Num(t) => t,
-        _ => unreachable!("networks hold numbers"),
-    }
-}
-
 fn constant(call: &Call) -> Result<Tensor> {
     Ok(match call.layer.constant() {
-        Some(Attribute::Array(entry)) => tensor_of(entry),
+        Some(Attribute::Array(entry)) => of_numbers(entry),
         Some(Attribute::Int(i)) => Tensor::int(*i),
         Some(Attribute::Float(x)) => Tensor::real(*x),
         Some(Attribute::Ints(v)) => Tensor::ints(v.clone(), Shape::vector(v.len())),
