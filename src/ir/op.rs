@@ -246,6 +246,12 @@ impl UnaryFn {
 }
 
 impl BinaryFn {
+    /// Whether its values are truths, 0 and 1.
+    pub fn is_truth(self) -> bool {
+        use BinaryFn::*;
+        matches!(self, Eq | Ne | Lt | Le | Gt | Ge | And | Or)
+    }
+
     /// The function's value.
     #[inline]
     pub fn apply(self, a: f64, b: f64) -> f64 {

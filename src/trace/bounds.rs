@@ -47,16 +47,7 @@ impl NoiseGraph {
             Op::Binary(BinaryFn::Mul) => of(0) * of(1),
             Op::Binary(BinaryFn::Min | BinaryFn::Max | BinaryFn::FloorDiv) => of(0).max(of(1)),
             Op::Binary(BinaryFn::Rem) => of(1),
-            Op::Binary(
-                BinaryFn::Eq
-                | BinaryFn::Ne
-                | BinaryFn::Lt
-                | BinaryFn::Le
-                | BinaryFn::Gt
-                | BinaryFn::Ge
-                | BinaryFn::And
-                | BinaryFn::Or,
-            ) => 1.0,
+            Op::Binary(f) if f.is_truth() => 1.0,
             Op::Binary(BinaryFn::Pow) => {
                 match (self.bound(id, true, DEPTH), self.bound(id, false, DEPTH)) {
                     (Some(high), Some(low)) => (high as f64).abs().max((low as f64).abs()),
@@ -113,17 +104,8 @@ impl NoiseGraph {
                 (_, true) => Some(arg(1, true)? - 1),
                 (_, false) => Some(0),
             },
-            Op::Unary(UnaryFn::Not)
-            | Op::Binary(
-                BinaryFn::Eq
-                | BinaryFn::Ne
-                | BinaryFn::Lt
-                | BinaryFn::Le
-                | BinaryFn::Gt
-                | BinaryFn::Ge
-                | BinaryFn::And
-                | BinaryFn::Or,
-            ) => Some(i64::from(upper)),
+            Op::Unary(UnaryFn::Not) => Some(i64::from(upper)),
+            Op::Binary(f) if f.is_truth() => Some(i64::from(upper)),
             Op::Reduce(ReduceFn::Sum, axis) => {
                 arg(0, upper).and_then(|x| x.checked_mul(axis.n as i64))
             }
