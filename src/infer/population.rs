@@ -60,7 +60,7 @@ pub struct Particles {
     pub n: usize,
     /// Noise coordinates.
     pub dim: usize,
-    /// Estimate of log Z.
+    /// Estimate of log Z; NaN where the particles come from chains, which have none.
     pub log_z: f64,
     /// Its standard error: what the family tree says, with what drifting levels add.
     pub log_z_se: f64,
@@ -120,6 +120,42 @@ pub(crate) const HEAVY: f64 = 0.7;
 const LOOSE: f64 = 0.1;
 
 impl Particles {
+    /// Draws `z: [n, dim]` that came from elsewhere than from tempering, of which `families: [n]` are related and that
+    /// moved as `moved` says; nothing is known about Z.
+    pub(crate) fn from_draws(
+        z: Vec<f64>,
+        log_r: Vec<f64>,
+        families: Vec<u32>,
+        moved: &Refreshed,
+    ) -> Particles {
+        let n = log_r.len();
+        Particles {
+            dim: z.len() / n.max(1),
+            z,
+            log_r,
+            n,
+            log_z: f64::NAN,
+            log_z_se: f64::NAN,
+            unrest: 0.0,
+            khat: None,
+            modes: false,
+            drift: moved.drift,
+            schedule: vec![1.0],
+            evaluations: moved.evaluations,
+            gradients: moved.gradients,
+            acceptance: moved.acceptance,
+            lineage: families,
+            memory: 0.0,
+            reached: 1.0,
+            prior_share: 1.0,
+        }
+    }
+
+    /// log Z and its standard error, where they are known.
+    pub(crate) fn evidence(&self) -> Option<(f64, f64)> {
+        (!self.log_z.is_nan()).then_some((self.log_z, self.log_z_se))
+    }
+
     /// Whether they may be off, by their own account.
     pub(crate) fn frail(&self) -> bool {
         self.drift.after > DRIFTING

@@ -6,7 +6,7 @@ use super::exactify::{self, Weighted};
 use super::policy::Policy;
 use super::training::Trainer;
 use super::verdict::{Evidence, verdict};
-use super::{Trained, frame, mixture};
+use super::{Taught, Trained, frame, mixture};
 use crate::base::Stream;
 use crate::infer::smc::{self, Particles, Refreshed};
 use crate::infer::{Diagnostics, Evaluations, InferError, LogZ, Noise, Outcome, Settings};
@@ -16,9 +16,10 @@ use crate::lower::Target;
 pub(super) fn draw(
     trainer: &mut Trainer,
     trained: &mut Trained,
-    particles: Option<&Particles>,
+    taught: Taught,
     settings: &Settings,
 ) -> Result<Outcome, InferError> {
+    let particles = taught.last;
     let (target, recipe, seed) = (trainer.target, trainer.recipe, trainer.seed);
     let n_paths = recipe.paths.unwrap_or(settings.n_draws).max(16);
     let broad = broad(&trained.candidate);
@@ -84,7 +85,7 @@ pub(super) fn draw(
     );
     trainer.evaluations += moved.evaluations;
     let evidence = Evidence {
-        smc: particles.map(|p| (p.log_z, p.log_z_se)),
+        smc: taught.first.and_then(Particles::evidence),
         frail: particles.is_some_and(Particles::frail),
         particles: trained.eubo.is_finite().then_some(trained.eubo),
         failed,
@@ -98,7 +99,7 @@ pub(super) fn draw(
 }
 
 /// One Gaussian over all particles, a little wider.
-fn broad(candidate: &Candidate) -> Option<frame::Frame> {
+pub(super) fn broad(candidate: &Candidate) -> Option<frame::Frame> {
     let d = candidate.policy.frames.dim;
     let x = &candidate.train.x;
     let fit = if d == 0 || x.len() < 2 * d {

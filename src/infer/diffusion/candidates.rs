@@ -1,4 +1,4 @@
-//! Coordinates to choose from: the prior's own, one whitening, a mixture; per discrete value where there are enough
+//! Coordinates to choose from: the prior's own, one whitening, straight or bent, a mixture; per discrete value where there are enough
 //! particles; discrete sites drawn as values, or left as noise. Which of them fits is for evidence to say.
 
 use std::collections::BTreeMap;
@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::categorical::{Categorical, TABLE, digits};
 use super::frame::{Frame, Frames};
 use super::layout::{Layout, Points};
-use super::mixture::{Mixture, gaussian, mixture};
+use super::mixture::{Mixture, bent, gaussian, mixture};
 use super::options::{Components, Recipe};
 use super::policy::Policy;
 use super::schedule::Schedule;
@@ -165,10 +165,18 @@ fn frames(
         _ => MOST_PARTS,
     };
     let mut all = Vec::new();
-    let one = gaussian(&train.x, &held_out.x, d).map(|m| m.widened(&held_out.x, d));
+    let straight = gaussian(&train.x, &held_out.x, d);
+    let bent = straight
+        .as_ref()
+        .and_then(|one| bent(&train.x, &held_out.x, d, one))
+        .map(|m| m.widened(&held_out.x, d));
+    let one = straight.map(|m| m.widened(&held_out.x, d));
     let many = mixture(&train.x, &held_out.x, d, most, stream).map(|m| m.widened(&held_out.x, d));
     if let Some(m) = &one {
         all.push((of(d, m), "one whitening".to_string(), false));
+    }
+    if let Some(m) = &bent {
+        all.push((of(d, m), "one bent whitening".to_string(), false));
     }
     let enough = |m: &Mixture| {
         one.as_ref()

@@ -1,10 +1,11 @@
-//! Coordinates in which the continuous noise is diffused: z = mean + L u for each part of a mixture.
+//! Coordinates in which the continuous noise is diffused: z = mean + L u for each part of a mixture, bent or as it is.
 //!
 //! A *group* is a set of parts that share discrete values (all of them where there are none). Part densities define the
 //! fixed responsibility γ(part | z, group) which the target carries as the backward kernel of the part's index.
 
 use std::collections::BTreeMap;
 
+use super::bend::Bend;
 use super::linear::{cholesky, dot};
 
 /// The shape of L.
@@ -15,7 +16,7 @@ enum Shape {
     Lower,
 }
 
-/// One affine map, with L lower triangular.
+/// One affine map, with L lower triangular, and the bend that may follow it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Frame {
     pub mean: Vec<f64>,
@@ -23,6 +24,7 @@ pub(crate) struct Frame {
     lower: Vec<f64>,
     pub log_det: f64,
     shape: Shape,
+    bend: Option<Bend>,
 }
 
 impl Frame {
@@ -33,6 +35,7 @@ impl Frame {
             lower: Vec::new(),
             log_det: 0.0,
             shape: Shape::Identity,
+            bend: None,
         }
     }
 
@@ -45,6 +48,7 @@ impl Frame {
             lower,
             log_det,
             shape: Shape::Diagonal,
+            bend: None,
         }
     }
 
@@ -60,14 +64,27 @@ impl Frame {
             lower: covariance,
             log_det,
             shape: Shape::Lower,
+            bend: None,
         })
+    }
+
+    /// The same map with a bend behind it.
+    pub fn bent(self, bend: Bend) -> Frame {
+        Frame {
+            bend: Some(bend),
+            ..self
+        }
     }
 
     /// The same place with the covariance scaled by `factor`.
     pub fn inflated(&self, factor: f64) -> Frame {
         let d = self.mean.len();
         if self.shape == Shape::Identity {
-            return Frame::diagonal(self.mean.clone(), &vec![factor; d]);
+            let bend = self.bend.clone();
+            return Frame {
+                bend,
+                ..Frame::diagonal(self.mean.clone(), &vec![factor; d])
+            };
         }
         let scale = factor.sqrt();
         let lower = self.lower.iter().map(|l| l * scale).collect();
@@ -76,10 +93,11 @@ impl Frame {
             lower,
             log_det: self.log_det + d as f64 * scale.ln(),
             shape: self.shape,
+            bend: self.bend.clone(),
         }
     }
 
-    /// `z = mean + L u`.
+    /// `z = mean + L u`, bent.
     pub fn place(&self, u: &[f64], z: &mut [f64]) {
         let d = self.mean.len();
         match self.shape {
@@ -91,10 +109,24 @@ impl Frame {
                 });
             }
         }
+        if let Some(bend) = &self.bend {
+            bend.place(z);
+        }
     }
 
-    /// `u = L⁻¹ (z − mean)`.
-    pub fn whiten(&self, z: &[f64], u: &mut [f64]) {
+    /// `u = L⁻¹ (z − mean)`, after the bend is undone; returns log |∂z/∂u|.
+    pub fn whiten(&self, z: &[f64], u: &mut [f64]) -> f64 {
+        let Some(bend) = &self.bend else {
+            self.whiten_affine(z, u);
+            return self.log_det;
+        };
+        let mut flat = z.to_vec();
+        let log_det = bend.undo(&mut flat);
+        self.whiten_affine(&flat, u);
+        self.log_det + log_det
+    }
+
+    fn whiten_affine(&self, z: &[f64], u: &mut [f64]) {
         let d = self.mean.len();
         match self.shape {
             Shape::Identity => u.copy_from_slice(z),
@@ -108,7 +140,7 @@ impl Frame {
         }
     }
 
-    /// Entry (i, j ≤ i) of the covariance.
+    /// Entry (i, j ≤ i) of the covariance of what the bend, if any, gets.
     pub fn covariance(&self, i: usize, j: usize) -> f64 {
         let d = self.mean.len();
         match self.shape {
@@ -122,10 +154,10 @@ impl Frame {
         }
     }
 
-    /// log density of z = mean + L u, u ~ N(0, I), without −(d/2) log 2π.
+    /// log density of z for u ~ N(0, I), without −(d/2) log 2π.
     pub fn log_density(&self, z: &[f64], scratch: &mut [f64]) -> f64 {
-        self.whiten(z, scratch);
-        -0.5 * dot(scratch, scratch) - self.log_det
+        let log_det = self.whiten(z, scratch);
+        -0.5 * dot(scratch, scratch) - log_det
     }
 }
 

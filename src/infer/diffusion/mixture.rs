@@ -3,6 +3,7 @@
 
 use rand::RngExt;
 
+use super::bend::{Bend, bend};
 use super::frame::Frame;
 use super::linear::{log_sum_exp, moments, variances};
 use crate::base::Stream;
@@ -106,6 +107,32 @@ pub(crate) fn gaussian(train: &[f64], held_out: &[f64], d: usize) -> Option<Mixt
         .into_iter()
         .flatten()
         .max_by(|a, b| score(a).total_cmp(&score(b)))
+}
+
+/// One Gaussian behind a bend, where held-out rows like that better than `straight`.
+pub(crate) fn bent(
+    train: &[f64],
+    held_out: &[f64],
+    d: usize,
+    straight: &Mixture,
+) -> Option<Mixture> {
+    if d < 2 || held_out.len() < 8 * d {
+        return None;
+    }
+    let behind = |b: &Bend| {
+        let (train, held_out) = (b.residuals(train).0, b.residuals(held_out).0);
+        gaussian(&train, &held_out, d)
+    };
+    let with = |b: &Bend, m: Mixture| Mixture {
+        parts: m.parts.into_iter().map(|f| f.bent(b.clone())).collect(),
+        ..m
+    };
+    let score = |b: Option<&Bend>| match b {
+        None => straight.score(held_out, d),
+        Some(b) => behind(b).map_or(f64::NEG_INFINITY, |m| with(b, m).score(held_out, d)),
+    };
+    let best = bend(train, d, &score)?;
+    behind(&best).map(|m| with(&best, m))
 }
 
 /// A frame whose correlations are scaled by `keep`; a little of the prior goes in for each row that is missing.

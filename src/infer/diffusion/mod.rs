@@ -14,6 +14,7 @@
 mod adam;
 mod answer;
 mod average;
+mod bend;
 mod buffer;
 mod candidates;
 mod categorical;
@@ -28,11 +29,13 @@ mod objective;
 mod options;
 mod plain;
 mod policy;
+mod renewal;
 mod schedule;
 mod sheet;
 mod state;
 mod training;
 mod verdict;
+mod warm_up;
 
 #[cfg(test)]
 mod laws;
@@ -41,7 +44,6 @@ mod tests_resume;
 #[cfg(test)]
 mod truths;
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use candidates::Candidate;
@@ -49,7 +51,7 @@ use options::Recipe;
 use state::Keeping;
 use training::{Fit, Optimiser, Trainer};
 
-use super::smc::{self, Particles};
+use super::smc::Particles;
 use super::{
     Budget, Diagnostics, Engine, Evaluations, InferError, LogZ, NoProgress, Noise, OptionSpec,
     Options, Outcome, Settings, Timing,
@@ -65,6 +67,13 @@ struct Trained {
     candidate: Candidate,
     /// Mean log-weight of held-out particles.
     eubo: f64,
+}
+
+/// The particles that were learned from: those of the warm-up, and those that took their place, or the same.
+#[derive(Clone, Copy)]
+struct Taught<'a> {
+    first: Option<&'a Particles>,
+    last: Option<&'a Particles>,
 }
 
 impl Engine for Diffusion {
@@ -85,7 +94,7 @@ impl Engine for Diffusion {
     }
 
     fn run(&self, target: &dyn Target, settings: &Settings) -> Result<Outcome, InferError> {
-        let recipe = Recipe::new(&settings.options, target.structure())?;
+        let recipe = Recipe::new(&settings.options, target.structure(), target.dim())?;
         if target.dim() == 0 {
             return without_noise(target, settings);
         }
@@ -99,7 +108,7 @@ impl Engine for Diffusion {
             "ask for fewer `--draws`, or allow more with --max-mem",
         )?;
         let mut keeping = Keeping::new(settings.keeper.as_deref())?;
-        let particles = warm_up(target, &recipe, settings, &mut keeping)?;
+        let particles = warm_up::particles(target, &recipe, settings, &mut keeping)?;
         let particles = particles.as_deref();
         let warmed = Instant::now();
         let mut trainer = Trainer::new(
@@ -111,10 +120,15 @@ impl Engine for Diffusion {
         );
         trainer.keeping = keeping;
         let mut trained = train(&mut trainer, particles)?;
+        let renewed = renewal::renew(&mut trainer, &mut trained, particles)?;
         let done = Instant::now();
-        let mut outcome = answer::draw(&mut trainer, &mut trained, particles, settings)?;
+        let taught = Taught {
+            first: particles,
+            last: renewed.as_ref().or(particles),
+        };
+        let mut outcome = answer::draw(&mut trainer, &mut trained, taught, settings)?;
         outcome.evaluations.log_r += trainer.evaluations + particles.map_or(0, |p| p.evaluations);
-        outcome.evaluations.gradient += particles.map_or(0, |p| p.gradients);
+        outcome.evaluations.gradient += trainer.gradients + particles.map_or(0, |p| p.gradients);
         outcome.timing = Timing {
             warmup_s: (warmed - start).as_secs_f64(),
             train_s: (done - warmed).as_secs_f64(),
@@ -124,31 +138,6 @@ impl Engine for Diffusion {
         outcome.interrupted = settings.budget.interrupted();
         Ok(outcome)
     }
-}
-
-fn warm_up(
-    target: &dyn Target,
-    recipe: &Recipe,
-    settings: &Settings,
-    keeping: &mut Keeping,
-) -> Result<Option<Arc<Particles>>, InferError> {
-    if !recipe.smc {
-        return Ok(None);
-    }
-    if let Some(kept) = keeping.particles(target)? {
-        return Ok(Some(kept));
-    }
-    let seed = settings.seed.child("warm-up", 0);
-    let particles = Arc::new(smc::particles(
-        target,
-        recipe.particles,
-        recipe.moves,
-        seed,
-        &settings.budget,
-        &*settings.progress,
-    )?);
-    keeping.warmed(&particles, target, settings.budget.exhausted());
-    Ok(Some(particles))
 }
 
 /// Chooses coordinates by evidence and trains what is promising.
@@ -280,7 +269,7 @@ pub fn time_training(
     iterations: usize,
     seed: Seed,
 ) -> Result<f64, InferError> {
-    let recipe = Recipe::new(options, target.structure())?;
+    let recipe = Recipe::new(options, target.structure(), target.dim())?;
     let budget = Budget::default();
     let mut trainer = Trainer::new(target, &recipe, &budget, &NoProgress, seed);
     let mut candidate = from_the_prior(&mut trainer, &mut seed.stream("candidates", 0));

@@ -50,7 +50,11 @@ pub(crate) const SPECS: &[OptionSpec] = &[
         "vargrad",
         "`vargrad` (log Z is the batch's mean) or `tb` (log Z is learned)",
     ),
-    option("warmup", "smc", "`smc` particles to start from, or `none`"),
+    option(
+        "warmup",
+        "auto",
+        "what to learn from: particles of `smc`, draws of `nuts`, or `none` (auto: `nuts` for smooth programs of more than 12 dimensions, if its chains agree; else `smc`)",
+    ),
     option("particles", "4096", "SMC particles"),
     option("moves", "6", "SMC moves a level, about"),
     option(
@@ -93,6 +97,20 @@ pub(crate) enum Components {
     AtMost(usize),
 }
 
+/// Where particles to learn from come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WarmUp {
+    /// Tempered particles.
+    Smc,
+    /// Chains that follow gradients; tempered particles where they cannot be trusted.
+    Nuts,
+    /// Nothing to learn from.
+    Nothing,
+}
+
+/// Dimensions above which chains that follow gradients give better particles than tempering does, for less.
+const SEVERAL: usize = 12;
+
 /// Options with their values.
 #[derive(Clone, Debug)]
 pub(crate) struct Recipe {
@@ -104,7 +122,7 @@ pub(crate) struct Recipe {
     pub steps: usize,
     pub rate: f64,
     pub objective: Objective,
-    pub smc: bool,
+    pub warm_up: WarmUp,
     pub particles: usize,
     pub moves: usize,
     pub components: Components,
@@ -117,11 +135,11 @@ pub(crate) struct Recipe {
 }
 
 impl Recipe {
-    /// Reads the options for a program of the given structure.
+    /// Reads the options for a program of the given structure and noise dimensions.
     ///
     /// # Errors
     /// `BadOption`.
-    pub fn new(options: &Options, structure: &Structure) -> Result<Recipe, InferError> {
+    pub fn new(options: &Options, structure: &Structure, dim: usize) -> Result<Recipe, InferError> {
         options.check(SPECS)?;
         let (levels, high) = match structure {
             s if s.hard_constraints => (16, 7.0),
@@ -146,7 +164,19 @@ impl Recipe {
                 Some("tb") => Objective::TrajectoryBalance,
                 _ => Objective::VarGrad,
             },
-            smc: options.choice("warmup", &["smc", "none"])? != Some("none"),
+            warm_up: match options.choice("warmup", &["auto", "smc", "nuts", "none"])? {
+                Some("none") => WarmUp::Nothing,
+                Some("smc") => WarmUp::Smc,
+                Some("nuts") if !structure.smooth => {
+                    return Err(InferError::BadOption {
+                        name: "warmup".to_string(),
+                        why: "`nuts` needs a log-weight that is smooth".to_string(),
+                    });
+                }
+                Some("nuts") => WarmUp::Nuts,
+                _ if structure.smooth && dim > SEVERAL => WarmUp::Nuts,
+                _ => WarmUp::Smc,
+            },
             particles: options.count("particles", 16)?.unwrap_or(4096),
             moves: options.count("moves", 1)?.unwrap_or(6),
             components,
@@ -209,7 +239,7 @@ mod tests {
     fn wrong_options_are_named() {
         let structure = Structure::default();
         let of = |pairs: &[(&str, &str)]| {
-            Recipe::new(&Options::from_pairs(pairs.iter().copied()), &structure)
+            Recipe::new(&Options::from_pairs(pairs.iter().copied()), &structure, 3)
         };
         assert!(of(&[]).is_ok());
         for bad in [
@@ -218,6 +248,7 @@ mod tests {
             ("activation", "step"),
             ("T", "1"),
             ("objective", "rtb"),
+            ("warmup", "nuts"),
             ("steps", "-1"),
             ("stps", "1"),
         ] {

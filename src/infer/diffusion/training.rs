@@ -97,6 +97,8 @@ pub(crate) struct Trainer<'a> {
     pub buffer: Buffer,
     pub held_out: Points,
     pub evaluations: u64,
+    /// Evaluations of the gradient.
+    pub gradients: u64,
     /// How the policies fitted, in order.
     pub history: Vec<Fitted>,
     /// Judgements so far.
@@ -146,6 +148,7 @@ impl<'a> Trainer<'a> {
             buffer,
             held_out: Points::default(),
             evaluations: 0,
+            gradients: 0,
             history: Vec::new(),
             judged: 0,
             keeping: Keeping::default(),

@@ -1,0 +1,421 @@
+//! Coordinates that follow a bent posterior: a few *drivers* set the mean and the scale of every other coordinate.
+//!
+//! ```text
+//! z_g = mean_g(z of earlier drivers) + exp(stretch_g(…)) e_g        drivers, in order
+//! z_j = mean_j(z of drivers) + exp(stretch_j(z of drivers)) e_j     all others
+//! ```
+//! with means quadratic and log scales linear in the drivers. This is what a scale that is itself unknown does to the noise
+//! below it, and what no affine map can do; it stays right where particles are few, since a log scale that is linear in its
+//! driver goes on being so. The map is triangular, so that its inverse and its determinant cost no more than the map.
+
+use super::linear::{cholesky, variances};
+
+/// Most drivers; more are seldom worth their coefficients.
+const MOST_DRIVERS: usize = 3;
+/// Coordinates tried as the next driver.
+const TRIED: usize = 4;
+/// Rows that a coefficient needs.
+const ROWS_PER_COEFFICIENT: usize = 12;
+/// Rounds of weighted least squares.
+const ROUNDS: usize = 6;
+/// Multiplications that one look for drivers may cost.
+const COST: f64 = 4e9;
+/// Log scales stay this close to what they are at the drivers' centre.
+const FARTHEST: f64 = 12.0;
+/// Nats per held-out row that a driver has to be worth.
+const GAIN: f64 = 0.02;
+
+/// The map between residuals e and coordinates z.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Bend {
+    dim: usize,
+    /// Coordinates, the first of which drives the later ones.
+    drivers: Vec<usize>,
+    /// Where drivers are measured from, and in which unit.
+    centre: Vec<f64>,
+    unit: Vec<f64>,
+    /// For each coordinate, by [`features`]: `[dim, n_features]`.
+    mean: Vec<f64>,
+    /// For each coordinate, of 1 and the drivers: `[dim, 1 + drivers]`.
+    stretch: Vec<f64>,
+}
+
+impl Bend {
+    /// `e` in place to `z`.
+    pub fn place(&self, z: &mut [f64]) {
+        let mut features = Features::new(self.drivers.len());
+        for (k, &g) in self.drivers.iter().enumerate() {
+            z[g] = self.mean_of(g, &features) + self.stretch_of(g, &features).exp() * z[g];
+            features.set(k, (z[g] - self.centre[k]) / self.unit[k]);
+        }
+        for j in self.driven() {
+            z[j] = self.mean_of(j, &features) + self.stretch_of(j, &features).exp() * z[j];
+        }
+    }
+
+    /// `z` in place to `e`; returns log |∂z/∂e|.
+    pub fn undo(&self, z: &mut [f64]) -> f64 {
+        let mut features = Features::new(self.drivers.len());
+        let mut log_det = 0.0;
+        for (k, &g) in self.drivers.iter().enumerate() {
+            let stretch = self.stretch_of(g, &features);
+            log_det += stretch;
+            let e = (z[g] - self.mean_of(g, &features)) * (-stretch).exp();
+            features.set(k, (z[g] - self.centre[k]) / self.unit[k]);
+            z[g] = e;
+        }
+        for j in self.driven() {
+            let stretch = self.stretch_of(j, &features);
+            log_det += stretch;
+            z[j] = (z[j] - self.mean_of(j, &features)) * (-stretch).exp();
+        }
+        log_det
+    }
+
+    /// Residuals of rows, and the mean log |∂z/∂e|.
+    pub fn residuals(&self, x: &[f64]) -> (Vec<f64>, f64) {
+        let mut e = x.to_vec();
+        let n = (x.len() / self.dim).max(1) as f64;
+        let total: f64 = e.chunks_exact_mut(self.dim).map(|row| self.undo(row)).sum();
+        (e, total / n)
+    }
+
+    fn driven(&self) -> impl Iterator<Item = usize> {
+        (0..self.dim).filter(|j| !self.drivers.contains(j))
+    }
+
+    fn mean_of(&self, j: usize, features: &Features) -> f64 {
+        let n = n_features(self.drivers.len());
+        features.dot(&self.mean[j * n..(j + 1) * n])
+    }
+
+    fn stretch_of(&self, j: usize, features: &Features) -> f64 {
+        let n = 1 + self.drivers.len();
+        let c = &self.stretch[j * n..(j + 1) * n];
+        let slope: f64 = c[1..]
+            .iter()
+            .zip(features.linear())
+            .map(|(c, f)| c * f)
+            .sum();
+        c[0] + slope.clamp(-FARTHEST, FARTHEST)
+    }
+}
+
+/// 1, the drivers, and their products, of which those not known yet are 0.
+struct Features {
+    n: usize,
+    values: Vec<f64>,
+}
+
+fn n_features(drivers: usize) -> usize {
+    1 + drivers + drivers * (drivers + 1) / 2
+}
+
+impl Features {
+    fn new(n: usize) -> Features {
+        let mut values = vec![0.0; n_features(n)];
+        values[0] = 1.0;
+        Features { n, values }
+    }
+
+    fn set(&mut self, k: usize, t: f64) {
+        self.values[1 + k] = t;
+        for a in 0..=k {
+            // Squares count from their mean, so that means stay means.
+            let square = self.values[1 + a] * t - f64::from(u8::from(a == k));
+            self.values[1 + self.n + k * (k + 1) / 2 + a] = square;
+        }
+    }
+
+    fn linear(&self) -> &[f64] {
+        &self.values[1..=self.n]
+    }
+
+    fn dot(&self, c: &[f64]) -> f64 {
+        self.values.iter().zip(c).map(|(f, c)| f * c).sum()
+    }
+}
+
+/// The bend that `score` likes best for rows `train: [n, dim]`; `None` where nothing drives anything. `score` says how well
+/// a bend does, in nats a row, and is told nothing for no bend at all.
+pub(crate) fn bend(
+    train: &[f64],
+    dim: usize,
+    score: &dyn Fn(Option<&Bend>) -> f64,
+) -> Option<Bend> {
+    let n = train.len() / dim;
+    let mut best: Option<Bend> = None;
+    let mut best_score = score(None);
+    let mut drivers: Vec<usize> = Vec::new();
+    while drivers.len() < MOST_DRIVERS.min(dim - 1) {
+        let coefficients = n_features(drivers.len() + 1);
+        let cost = (TRIED * ROUNDS * n * dim * coefficients * coefficients) as f64;
+        if n < ROWS_PER_COEFFICIENT * coefficients || cost > COST {
+            break;
+        }
+        let flat = match &best {
+            Some(b) => b.residuals(train).0,
+            None => train.to_vec(),
+        };
+        let tried = likely_drivers(&flat, dim, &drivers);
+        let fits = tried.into_iter().map(|g| {
+            let all: Vec<usize> = drivers.iter().copied().chain([g]).collect();
+            let b = fit(train, dim, &all);
+            (score(Some(&b)), b)
+        });
+        let Some((s, b)) = fits.max_by(|a, b| a.0.total_cmp(&b.0)) else {
+            break;
+        };
+        if s.is_nan() || s < best_score + GAIN {
+            break;
+        }
+        drivers.clone_from(&b.drivers);
+        best_score = s;
+        best = Some(b);
+    }
+    best
+}
+
+/// The coordinates with which others' scale or squares go most, the strongest first.
+fn likely_drivers(x: &[f64], dim: usize, taken: &[usize]) -> Vec<usize> {
+    let n = x.len() / dim;
+    let (mean, variance) = variances(x, dim);
+    let t: Vec<f64> = x
+        .chunks_exact(dim)
+        .flat_map(|row| {
+            (0..dim)
+                .map(|j| (row[j] - mean[j]) / variance[j].sqrt())
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    let strength = |g: usize| -> f64 {
+        let mut sums = vec![[0.0; 3]; dim];
+        for row in t.chunks_exact(dim) {
+            let (a, square) = (row[g], row[g] * row[g] - 1.0);
+            for (s, &v) in sums.iter_mut().zip(row) {
+                s[0] += a * v;
+                s[1] += a * (v * v - 1.0);
+                s[2] += square * v;
+            }
+        }
+        let n = n as f64;
+        let own = sums[g][1] / n;
+        let of = |(j, s): (usize, &[f64; 3])| {
+            if j == g {
+                return 0.0;
+            }
+            // What the straight line through the driver does to v², and the driver's own skewness to the products, does not count.
+            let rho = s[0] / n;
+            let (scale, curve) = (s[1] / n - rho * rho * own, s[2] / n - rho * own);
+            [scale, curve]
+                .map(|c| (c * c / 2.0 - 9.0 / n).max(0.0))
+                .iter()
+                .sum()
+        };
+        sums.iter().enumerate().map(of).sum()
+    };
+    let mut all: Vec<(f64, usize)> = (0..dim)
+        .filter(|g| !taken.contains(g))
+        .map(|g| (strength(g), g))
+        .filter(|(s, _)| *s > 0.0)
+        .collect();
+    all.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+    all.truncate(TRIED);
+    all.into_iter().map(|(_, g)| g).collect()
+}
+
+/// Means and log scales of all coordinates by the given drivers: Gaussian likelihood, by weighted least squares and Fisher
+/// scoring in turn.
+fn fit(x: &[f64], dim: usize, drivers: &[usize]) -> Bend {
+    let n = x.len() / dim;
+    let (mean, variance) = variances(x, dim);
+    let (f, s) = (n_features(drivers.len()), 1 + drivers.len());
+    let mut bend = Bend {
+        dim,
+        drivers: drivers.to_vec(),
+        centre: drivers.iter().map(|&g| mean[g]).collect(),
+        unit: drivers.iter().map(|&g| variance[g].sqrt()).collect(),
+        mean: vec![0.0; dim * f],
+        stretch: vec![0.0; dim * s],
+    };
+    let mut features = Vec::with_capacity(n * f);
+    for row in x.chunks_exact(dim) {
+        let mut of_row = Features::new(drivers.len());
+        for (k, &g) in drivers.iter().enumerate() {
+            of_row.set(k, (row[g] - bend.centre[k]) / bend.unit[k]);
+        }
+        features.extend(of_row.values);
+    }
+    for j in 0..dim {
+        let known = drivers
+            .iter()
+            .position(|&g| g == j)
+            .unwrap_or(drivers.len());
+        let y: Vec<f64> = x.chunks_exact(dim).map(|row| row[j]).collect();
+        let (mean, stretch) = regress(&features, drivers.len(), known, &y, variance[j]);
+        bend.mean[j * f..(j + 1) * f].copy_from_slice(&mean);
+        bend.stretch[j * s..(j + 1) * s].copy_from_slice(&stretch);
+    }
+    bend
+}
+
+/// Coefficients of the mean and of the log scale of `y` by the first `known` of `drivers` drivers.
+fn regress(
+    features: &[f64],
+    drivers: usize,
+    known: usize,
+    y: &[f64],
+    variance: f64,
+) -> (Vec<f64>, Vec<f64>) {
+    let f = n_features(drivers);
+    // Products of known drivers stand first among the products.
+    let used: Vec<usize> = (0..=known)
+        .chain((0..known * (known + 1) / 2).map(|i| 1 + drivers + i))
+        .collect();
+    let linear: Vec<usize> = (0..=known).collect();
+    let mut mean = vec![0.0; f];
+    let mut stretch = vec![0.0; 1 + drivers];
+    stretch[0] = 0.5 * variance.ln();
+    for _ in 0..ROUNDS {
+        let log_scale = |row: &[f64]| -> f64 { stretch.iter().zip(row).map(|(c, v)| c * v).sum() };
+        let precision: Vec<f64> = features
+            .chunks_exact(f)
+            .map(|row| (-2.0 * log_scale(row)).exp())
+            .collect();
+        let Some(c) = least_squares(features, f, &used, &|i| precision[i], &|i| y[i]) else {
+            break;
+        };
+        mean.fill(0.0);
+        used.iter().zip(c).for_each(|(&u, c)| mean[u] = c);
+        // A residual far out moves a log scale by no more than one of four standard deviations.
+        let excess = |i: usize| {
+            let row = &features[i * f..(i + 1) * f];
+            let e = y[i] - row.iter().zip(&mean).map(|(f, c)| f * c).sum::<f64>();
+            0.5 * ((e * e * precision[i]).min(16.0) - 1.0)
+        };
+        let Some(step) = least_squares(features, f, &linear, &|_| 1.0, &excess) else {
+            break;
+        };
+        linear.iter().zip(step).for_each(|(&u, c)| stretch[u] += c);
+    }
+    (mean, stretch)
+}
+
+/// Coefficients of the chosen columns that explain `y` best; `None` where they are not determined.
+fn least_squares(
+    features: &[f64],
+    width: usize,
+    columns: &[usize],
+    weight: &dyn Fn(usize) -> f64,
+    y: &dyn Fn(usize) -> f64,
+) -> Option<Vec<f64>> {
+    let k = columns.len();
+    let (mut gram, mut right) = (vec![0.0; k * k], vec![0.0; k]);
+    let mut row = vec![0.0; k];
+    for (i, all) in features.chunks_exact(width).enumerate() {
+        row.iter_mut().zip(columns).for_each(|(r, &c)| *r = all[c]);
+        let (w, y) = (weight(i), y(i));
+        for a in 0..k {
+            let wa = w * row[a];
+            right[a] += wa * y;
+            gram[a * k..=a * k + a]
+                .iter_mut()
+                .zip(&row)
+                .for_each(|(g, r)| *g += wa * r);
+        }
+    }
+    for a in 0..k {
+        gram[a * k + a] *= 1.0 + 1e-6;
+        for b in 0..a {
+            gram[b * k + a] = gram[a * k + b];
+        }
+    }
+    if !cholesky(&mut gram, k) {
+        return None;
+    }
+    for a in 0..k {
+        let done: f64 = (0..a).map(|b| gram[a * k + b] * right[b]).sum();
+        right[a] = (right[a] - done) / gram[a * k + a];
+    }
+    for a in (0..k).rev() {
+        let done: f64 = (a + 1..k).map(|b| gram[b * k + a] * right[b]).sum();
+        right[a] = (right[a] - done) / gram[a * k + a];
+    }
+    right.iter().all(|c| c.is_finite()).then_some(right)
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::RngExt;
+    use rand_distr::StandardNormal;
+
+    use super::*;
+    use crate::base::Seed;
+
+    /// Rows of a funnel: x_j ~ N(0, exp(v / 2)), v the second coordinate.
+    fn funnel(n: usize) -> Vec<f64> {
+        let mut s = Seed(3).stream("funnel", 0);
+        let mut normal = || s.sample::<f64, _>(StandardNormal);
+        (0..n)
+            .flat_map(|_| {
+                let v = 2.0 * normal();
+                let scale = (0.5 * v).exp();
+                [
+                    scale * normal(),
+                    v,
+                    scale * normal(),
+                    0.3 * v * v + normal(),
+                ]
+            })
+            .collect()
+    }
+
+    #[test]
+    fn undoing_a_bend_gives_back_the_residuals_and_its_determinant() {
+        let x = funnel(400);
+        let b = fit(&x, 4, &[1, 3]);
+        let e = [0.3, -1.2, 0.8, 0.1];
+        let mut z = e;
+        b.place(&mut z);
+        let at = z;
+        let log_det = b.undo(&mut z);
+        (0..4).for_each(|i| assert!((z[i] - e[i]).abs() < 1e-10, "{z:?}"));
+        // The determinant by differences: a triangular map's is the product of its diagonal, in the drivers' order.
+        let difference: f64 = (0..4)
+            .map(|i| {
+                let (mut up, mut down) = (e, e);
+                up[i] += 1e-5;
+                down[i] -= 1e-5;
+                b.place(&mut up);
+                b.place(&mut down);
+                ((up[i] - down[i]) / 2e-5).ln()
+            })
+            .sum();
+        assert!((difference - log_det).abs() < 1e-6, "{log_det} at {at:?}");
+    }
+
+    #[test]
+    fn a_funnel_is_driven_by_its_scale_and_a_parabola_by_its_axis() {
+        let x = funnel(2000);
+        let score = |b: Option<&Bend>| {
+            let (e, log_det) = b.map_or((x.clone(), 0.0), |b| b.residuals(&x));
+            let (_, variance) = variances(&e, 4);
+            -log_det - 0.5 * variance.iter().map(|v| v.ln()).sum::<f64>()
+        };
+        let b = bend(&x, 4, &score).expect("a funnel bends");
+        assert_eq!(b.drivers[0], 1);
+        // Log scale of x_0: v / 2, v in units of its standard deviation 2; 4 standard errors.
+        let slope = b.stretch[1] / b.unit[0];
+        let error = 4.0 / (2.0f64 * 2000.0).sqrt() / 2.0;
+        assert!((slope - 0.5).abs() < error + 0.01, "{slope}");
+    }
+
+    #[test]
+    fn independent_rows_have_no_driver() {
+        let mut s = Seed(5).stream("plain", 0);
+        let x: Vec<f64> = (0..3000).map(|_| s.sample(StandardNormal)).collect();
+        let score = |b: Option<&Bend>| b.map_or(0.0, |_| 1.0);
+        assert!(likely_drivers(&x, 3, &[]).len() < 3);
+        assert!(bend(&x, 3, &|b| -score(b)).is_none());
+    }
+}
