@@ -283,8 +283,9 @@ pub struct Refreshed {
     pub(crate) drift: Drift,
 }
 
-/// Carries draws of a target's posterior on by `moves` exact moves, fitted to the draws themselves. `z: [n, dim]` and
-/// `log_r: [n]` are updated in place; `families: [n]` are those of related draws.
+/// Carries draws of a target's posterior on by at most `moves` exact moves, fitted to the draws themselves; fewer where they
+/// have forgotten their start before. `z: [n, dim]` and `log_r: [n]` are updated in place; `families: [n]` are those of
+/// related draws.
 pub fn refresh(
     target: &dyn Target,
     z: &mut Vec<f64>,
@@ -312,17 +313,25 @@ pub fn refresh(
     let smooth = target.structure().smooth && dim > 1;
     let mut accepted = 0.0;
     let mut snapshots = Vec::new();
-    for k in 0..moves {
-        accepted += if smooth && k % 3 == 2 {
+    let mut made = 0;
+    while made < moves {
+        // Trajectories where there are many dimensions, or where simpler moves have not been enough.
+        let third = smooth && made % 3 == 2;
+        let dull = || made > SNAPSHOT && repertoire.memory(&cloud) > FORGOTTEN;
+        accepted += if third && (dim > MANY || dull()) {
             repertoire.glide(&mut cloud, Level::POSTERIOR, target, &mut done.gradients)
         } else {
             repertoire.sweep(&mut cloud, Level::POSTERIOR, target, &mut done.evaluations)
         };
-        if 2 * k >= moves && (moves - 1 - k).is_multiple_of(SNAPSHOT) {
+        made += 1;
+        if 2 * made > moves && (moves - made).is_multiple_of(SNAPSHOT) {
             snapshots.push(cloud.z.clone());
+            if repertoire.memory(&cloud) < LAST_FORGOTTEN {
+                break;
+            }
         }
     }
-    done.acceptance = accepted / moves.max(1) as f64;
+    done.acceptance = accepted / made.max(1) as f64;
     done.drift = repertoire.drift(&snapshots, families);
     log_r
         .iter_mut()

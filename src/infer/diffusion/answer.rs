@@ -129,7 +129,8 @@ fn upper_bound(trainer: &mut Trainer, policy: &Policy, z: &[f64]) -> Option<f64>
     let points = policy.layout.read(trainer.target, z);
     trainer.evaluations += points.log_r.len() as u64;
     let mut shards = policy.renoise(&points, trainer.seed.child("upper bound", 0));
-    policy.score(&mut shards);
+    policy.score(trainer.target, &mut shards);
+    trainer.gradients += policy.gradients(points.log_r.len());
     let n = points.log_r.len() as f64;
     let mean = shards
         .iter()

@@ -70,7 +70,8 @@ impl Average {
     }
 }
 
-/// Logits of the discrete values (empty where there are none) and of the parts' shares.
+/// Logits of the discrete values (empty where there are none) and of the parts' shares, and gains of the gradient (empty
+/// where it is not used).
 pub(crate) fn choices(policy: &Policy) -> Vec<Vec<f32>> {
     vec![
         policy
@@ -78,12 +79,20 @@ pub(crate) fn choices(policy: &Policy) -> Vec<Vec<f32>> {
             .as_ref()
             .map_or_else(Vec::new, |c| c.logits.clone()),
         policy.shares.clone(),
+        policy
+            .steer
+            .as_ref()
+            .map_or_else(Vec::new, |s| s.gains.clone()),
     ]
 }
 
-/// Puts logits in the policy, as [`choices`] gave them.
+/// Puts them in the policy, as [`choices`] gave them.
 pub(crate) fn set_choices(policy: &mut Policy, mut logits: Vec<Vec<f32>>) {
-    policy.shares = logits.pop().expect("two vectors of logits");
+    let gains = logits.pop().expect("three vectors");
+    if let Some(steer) = &mut policy.steer {
+        steer.gains = gains;
+    }
+    policy.shares = logits.pop().expect("three vectors");
     if let (Some(c), Some(values)) = (&mut policy.categorical, logits.pop()) {
         c.logits = values;
         c.refresh();

@@ -72,6 +72,55 @@ impl Bend {
         log_det
     }
 
+    /// Turns the gradient of h by z, in place, into that of h + log |∂z/∂e| by e.
+    pub fn pull(&self, z: &[f64], gradient: &mut [f64]) {
+        let n = self.drivers.len();
+        let t: Vec<f64> = (0..n)
+            .map(|k| (z[self.drivers[k]] - self.centre[k]) / self.unit[k])
+            .collect();
+        // Of features, by the coordinates that they lead.
+        let mut by_feature = vec![0.0; n_features(n)];
+        let mut features = Features::new(n);
+        t.iter().enumerate().for_each(|(k, &t)| features.set(k, t));
+        for j in self.driven() {
+            gradient[j] = self.pull_one(j, z[j], gradient[j], &features, &mut by_feature);
+        }
+        for k in (0..n).rev() {
+            let g = self.drivers[k];
+            let by_t = features.slope(&by_feature, &t, k);
+            features.forget(k);
+            let by_z = gradient[g] + by_t / self.unit[k];
+            gradient[g] = self.pull_one(g, z[g], by_z, &features, &mut by_feature);
+        }
+    }
+
+    /// One coordinate's part of [`Bend::pull`]: its gradient by e; what features have to do with it is added.
+    fn pull_one(
+        &self,
+        j: usize,
+        z: f64,
+        by_z: f64,
+        features: &Features,
+        by_feature: &mut [f64],
+    ) -> f64 {
+        let scale = self.stretch_of(j, features).exp();
+        let by_stretch = by_z * (z - self.mean_of(j, features)) + 1.0;
+        let (f, s) = (n_features(self.drivers.len()), 1 + self.drivers.len());
+        let mean = &self.mean[j * f..(j + 1) * f];
+        let stretch = &self.stretch[j * s..(j + 1) * s];
+        by_feature
+            .iter_mut()
+            .zip(mean)
+            .for_each(|(to, c)| *to += by_z * c);
+        if !self.at_limit(j, features) {
+            by_feature[1..]
+                .iter_mut()
+                .zip(&stretch[1..])
+                .for_each(|(to, c)| *to += by_stretch * c);
+        }
+        by_z * scale
+    }
+
     /// Residuals of rows, and the mean log |∂z/∂e|.
     pub fn residuals(&self, x: &[f64]) -> (Vec<f64>, f64) {
         let mut e = x.to_vec();
@@ -90,14 +139,19 @@ impl Bend {
     }
 
     fn stretch_of(&self, j: usize, features: &Features) -> f64 {
+        let start = self.stretch[j * (1 + self.drivers.len())];
+        start + self.slope_of(j, features).clamp(-FARTHEST, FARTHEST)
+    }
+
+    fn at_limit(&self, j: usize, features: &Features) -> bool {
+        self.slope_of(j, features).abs() > FARTHEST
+    }
+
+    /// How far the drivers move the log scale of a coordinate.
+    fn slope_of(&self, j: usize, features: &Features) -> f64 {
         let n = 1 + self.drivers.len();
-        let c = &self.stretch[j * n..(j + 1) * n];
-        let slope: f64 = c[1..]
-            .iter()
-            .zip(features.linear())
-            .map(|(c, f)| c * f)
-            .sum();
-        c[0] + slope.clamp(-FARTHEST, FARTHEST)
+        let c = &self.stretch[j * n + 1..(j + 1) * n];
+        c.iter().zip(features.linear()).map(|(c, f)| c * f).sum()
     }
 }
 
@@ -125,6 +179,21 @@ impl Features {
             let square = self.values[1 + a] * t - f64::from(u8::from(a == k));
             self.values[1 + self.n + k * (k + 1) / 2 + a] = square;
         }
+    }
+
+    /// Takes back [`Features::set`] of the last driver that is set.
+    fn forget(&mut self, k: usize) {
+        self.values[1 + k] = 0.0;
+        let first = 1 + self.n + k * (k + 1) / 2;
+        self.values[first..=first + k].fill(0.0);
+    }
+
+    /// Σ over features of `by_feature` · ∂feature/∂t_k, for drivers at `t`.
+    fn slope(&self, by_feature: &[f64], t: &[f64], k: usize) -> f64 {
+        let product = |b: usize, a: usize| by_feature[1 + self.n + b * (b + 1) / 2 + a];
+        let lower: f64 = (0..k).map(|a| product(k, a) * t[a]).sum();
+        let higher: f64 = (k + 1..self.n).map(|b| product(b, k) * t[b]).sum();
+        by_feature[1 + k] + lower + 2.0 * product(k, k) * t[k] + higher
     }
 
     fn linear(&self) -> &[f64] {
@@ -392,6 +461,39 @@ mod tests {
             })
             .sum();
         assert!((difference - log_det).abs() < 1e-6, "{log_det} at {at:?}");
+    }
+
+    #[test]
+    fn gradients_go_back_through_a_bend() {
+        let b = fit(&funnel(400), 4, &[1, 3, 0]);
+        let h = |z: &[f64]| (z[0] * z[1]).sin() + 0.3 * z[2] * z[3] - z[3] * z[3];
+        let value = |e: &[f64; 4]| {
+            let mut z = *e;
+            b.place(&mut z);
+            let at = h(&z);
+            at + b.undo(&mut z)
+        };
+        let e = [0.3, -0.7, 0.8, 0.4];
+        let mut z = e;
+        b.place(&mut z);
+        let by = |i: usize| {
+            let (mut up, mut down) = (z, z);
+            up[i] += 1e-6;
+            down[i] -= 1e-6;
+            (h(&up) - h(&down)) / 2e-6
+        };
+        let mut gradient: Vec<f64> = (0..4).map(by).collect();
+        b.pull(&z, &mut gradient);
+        for i in 0..4 {
+            let (mut up, mut down) = (e, e);
+            up[i] += 1e-6;
+            down[i] -= 1e-6;
+            let difference = (value(&up) - value(&down)) / 2e-6;
+            assert!(
+                (difference - gradient[i]).abs() < 1e-5,
+                "{i}: {difference}, {gradient:?}"
+            );
+        }
     }
 
     #[test]

@@ -55,7 +55,7 @@ pub(crate) fn weigh(
     };
     let defence = defence(policy, broad);
     let share = rest as f64 / n as f64;
-    let mut shards = policy.draw(n - rest, 1.0, seed.child("policy", 0));
+    let mut shards = policy.draw(target, n - rest, 1.0, seed.child("policy", 0));
     let mut log_w = policy.evaluate(target, &mut shards);
     let elbo = log_w.iter().sum::<f64>() / log_w.len() as f64;
     let mut points = Points::default();
@@ -69,7 +69,7 @@ pub(crate) fn weigh(
         at += s.n;
     }
     if rest > 0 {
-        let mut shards = defence.draw(rest, 1.0, seed.child("defence", 0));
+        let mut shards = defence.draw(target, rest, 1.0, seed.child("defence", 0));
         defence.evaluate(target, &mut shards);
         let mut conditionals = vec![0.0; policy.layout.sites.len()];
         for s in &shards {
@@ -123,6 +123,7 @@ fn defence(policy: &Policy, broad: Option<Frame>) -> Policy {
         frames,
         shares,
         network: None,
+        steer: None,
         ..policy.clone()
     }
 }

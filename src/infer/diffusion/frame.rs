@@ -140,6 +140,28 @@ impl Frame {
         }
     }
 
+    /// Turns the gradient of h by z = place(u), in place, into that of h + log |∂z/∂u| by u.
+    pub fn pull(&self, z: &[f64], gradient: &mut [f64]) {
+        let d = self.mean.len();
+        if let Some(bend) = &self.bend {
+            bend.pull(z, gradient);
+        }
+        match self.shape {
+            Shape::Identity => {}
+            Shape::Diagonal => (0..d).for_each(|i| gradient[i] *= self.lower[i]),
+            Shape::Lower => {
+                let by_flat = gradient.to_vec();
+                gradient.fill(0.0);
+                for (row, g) in self.lower.chunks_exact(d).zip(&by_flat) {
+                    gradient
+                        .iter_mut()
+                        .zip(row)
+                        .for_each(|(to, l)| *to += g * l);
+                }
+            }
+        }
+    }
+
     /// Entry (i, j ≤ i) of the covariance of what the bend, if any, gets.
     pub fn covariance(&self, i: usize, j: usize) -> f64 {
         let d = self.mean.len();

@@ -60,7 +60,7 @@ fn deviation(log_w: &[f64], log_z: f64) -> f64 {
 }
 
 fn weights(policy: &Policy, target: &dyn Target, n: usize) -> (Vec<Paths>, Vec<f64>) {
-    let mut shards = policy.draw(n, 1.0, Seed(9));
+    let mut shards = policy.draw(target, n, 1.0, Seed(9));
     let log_w = policy.evaluate(target, &mut shards);
     (shards, log_w)
 }
@@ -113,7 +113,7 @@ fn a_path_weighs_the_same_whoever_computes_it() {
     let (target, _) = easy();
     let p = random_policy(&target, Layout::noise(&target), None, two_parts(), 0.3);
     let (mut shards, log_w) = weights(&p, &target, 200);
-    p.score(&mut shards);
+    p.score(&target, &mut shards);
     let again: Vec<f64> = shards.iter().flat_map(|s| p.log_weights(s)).collect();
     log_w
         .iter()

@@ -33,6 +33,7 @@ mod renewal;
 mod schedule;
 mod sheet;
 mod state;
+mod steer;
 mod training;
 mod verdict;
 mod warm_up;
@@ -163,7 +164,7 @@ fn train(trainer: &mut Trainer, particles: Option<&Particles>) -> Result<Trained
     }
     judged.sort_by(|a, b| b.1.score().total_cmp(&a.1.score()));
     let mut best: Option<(Candidate, Fit)> = None;
-    for (candidate, fit) in finalists(judged) {
+    for (candidate, fit) in steered(trainer, finalists(judged))? {
         let (candidate, fit) = pre_train(trainer, candidate, fit)?;
         if best.as_ref().is_none_or(|b| fit.score() > b.1.score()) {
             best = Some((candidate, fit));
@@ -198,13 +199,48 @@ fn finalists(mut judged: Vec<(Candidate, Fit)>) -> Vec<(Candidate, Fit)> {
     judged
 }
 
-/// Phase (a) on one candidate; the zero network stays where it is better.
+/// The finalists with gradients in their policy, where the program has them and that makes it better at once; then only
+/// the best of them, for gradients bend where a network would have to.
+fn steered(
+    trainer: &mut Trainer,
+    finalists: Vec<(Candidate, Fit)>,
+) -> Result<Vec<(Candidate, Fit)>, InferError> {
+    let mut all = Vec::new();
+    for (mut candidate, fit) in finalists {
+        let steerable =
+            trainer.recipe.gradients && candidate.policy.frames.dim == trainer.target.dim();
+        if fit.close() || !steerable {
+            all.push((candidate, fit));
+            continue;
+        }
+        trainer.learn_from(&candidate);
+        let plain = candidate.policy.clone();
+        trainer.equip(&mut candidate.policy)?;
+        candidate.policy.steer = Some(steer::Steer::new(&plain.schedule));
+        let with = trainer.judge(&candidate.policy);
+        trainer.say(&format!("{}, steered by gradients", candidate.name), &with);
+        if with.score() > fit.score() {
+            all.push((candidate, with));
+        } else {
+            candidate.policy = plain;
+            all.push((candidate, fit));
+        }
+    }
+    all.sort_by(|a, b| b.1.score().total_cmp(&a.1.score()));
+    if all.first().is_some_and(|(c, _)| c.policy.steer.is_some()) {
+        all.truncate(1);
+    }
+    Ok(all)
+}
+
+/// Phase (a) on one candidate; the zero network stays where it is better. Gradients say what denoising would, without its
+/// noise (on Sonar and radon it made steered policies no better).
 fn pre_train(
     trainer: &mut Trainer,
     mut candidate: Candidate,
     fit: Fit,
 ) -> Result<(Candidate, Fit), InferError> {
-    if fit.close() {
+    if fit.close() || candidate.policy.steer.is_some() {
         return Ok((candidate, fit));
     }
     trainer.learn_from(&candidate);

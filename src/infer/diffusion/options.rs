@@ -2,6 +2,7 @@
 
 use super::network::Backend;
 use super::objective::Objective;
+use super::policy::Policy;
 use crate::compute::dense::Activation;
 use crate::compute::device::device;
 use crate::infer::{InferError, OptionSpec, Options};
@@ -33,7 +34,11 @@ pub(crate) const SPECS: &[OptionSpec] = &[
         "units in each hidden layer (auto: 64, more from 40 dimensions on)",
     ),
     option("depth", "2", "hidden layers"),
-    option("batch", "128", "paths in a training step"),
+    option(
+        "batch",
+        "auto",
+        "paths in a training step (auto: 128; 256 where gradients steer through more than 40 dimensions)",
+    ),
     option(
         "pre",
         "300",
@@ -57,6 +62,11 @@ pub(crate) const SPECS: &[OptionSpec] = &[
     ),
     option("particles", "4096", "SMC particles"),
     option("moves", "6", "SMC moves a level, about"),
+    option(
+        "gradients",
+        "auto",
+        "whether the policy follows gradients of log r: `yes`, `no` (auto: where they are cheap and help at once)",
+    ),
     option(
         "components",
         "auto",
@@ -111,13 +121,19 @@ pub(crate) enum WarmUp {
 /// Dimensions above which chains that follow gradients give better particles than tempering does, for less.
 const SEVERAL: usize = 12;
 
+/// Dimensions above which log-weights of a steered policy are so noisy that larger batches pay.
+const WIDE: usize = 40;
+
+/// Numbers that an evaluation computes up to which gradients at every step of every path are affordable.
+const CHEAP: usize = 10_000;
+
 /// Options with their values.
 #[derive(Clone, Debug)]
 pub(crate) struct Recipe {
     pub levels: usize,
     pub high: f64,
     pub depth: usize,
-    pub batch: usize,
+    batch: Option<usize>,
     pub pre: usize,
     pub steps: usize,
     pub rate: f64,
@@ -128,6 +144,8 @@ pub(crate) struct Recipe {
     pub components: Components,
     pub paths: Option<usize>,
     pub refresh: usize,
+    /// Whether policies are to try gradients.
+    pub gradients: bool,
     pub activation: Activation,
     width: Option<usize>,
     device: String,
@@ -146,6 +164,17 @@ impl Recipe {
             s if !s.smooth && s.discrete.is_empty() => (12, 6.0),
             _ => (10, 4.5),
         };
+        let gradients = match options.choice("gradients", &["auto", "yes", "no"])? {
+            Some("yes") => true,
+            Some("no") => false,
+            _ => structure.size <= CHEAP,
+        };
+        let gradients = gradients && structure.smooth && structure.discrete.is_empty();
+        // Gradients are at their best in the last steps, of which many dimensions want more.
+        let (levels, high) = match gradients && dim > WIDE {
+            true => (14, 6.0),
+            false => (levels, high),
+        };
         let components = match options.get("components") {
             None | Some("auto") => Components::Auto,
             Some("none") => Components::Prior,
@@ -156,7 +185,7 @@ impl Recipe {
             high: options.number("high", -4.0, 16.0)?.unwrap_or(high),
             width: options.count("width", 1)?,
             depth: options.count("depth", 1)?.unwrap_or(2),
-            batch: options.count("batch", 2)?.unwrap_or(128),
+            batch: options.count("batch", 2)?,
             pre: options.count("pre", 0)?.unwrap_or(300),
             steps: options.count("steps", 0)?.unwrap_or(300),
             rate: options.number("lr", 1e-8, 1.0)?.unwrap_or(2e-3),
@@ -182,6 +211,7 @@ impl Recipe {
             components,
             paths: options.count("paths", 16)?,
             refresh: options.count("refresh", 0)?.unwrap_or(24),
+            gradients,
             activation: match options.choice("activation", &["auto", "relu", "silu", "gelu"])? {
                 Some("silu") => Activation::Silu,
                 Some("gelu") => Activation::Gelu,
@@ -209,6 +239,12 @@ impl Recipe {
     pub fn width_for(&self, dim: usize) -> usize {
         self.width
             .unwrap_or_else(|| (2 * dim).clamp(64, 128).next_multiple_of(16))
+    }
+
+    /// Paths in a training step of a policy.
+    pub fn batch_for(&self, policy: &Policy) -> usize {
+        let noisy = policy.steer.is_some() && policy.frames.dim > WIDE;
+        self.batch.unwrap_or(if noisy { 256 } else { 128 })
     }
 
     fn on_this_processor(&self) -> bool {

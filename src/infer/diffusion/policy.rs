@@ -10,6 +10,8 @@
 //! ```
 //! (γ(j | z, k) = share_j N_j(z) / q(z | k) cancels the frame's own density.) A site that is not reached has ratio 1.
 
+use std::borrow::Cow;
+
 use rand::RngExt;
 use rand_distr::StandardNormal;
 use rayon::prelude::*;
@@ -20,6 +22,7 @@ use super::layout::{Layout, Points};
 use super::network::{Network, Pass};
 use super::schedule::Schedule;
 use super::sheet::Sheet;
+use super::steer::{self, Steer};
 use crate::base::{Bug, Seed, Stream, bites};
 use crate::lower::Target;
 
@@ -39,6 +42,8 @@ pub(crate) struct Policy {
     pub schedule: Schedule,
     /// `None` for the zero network: then paths are not needed, and a draw is one of the frames' mixture.
     pub network: Option<Network>,
+    /// Gradients beside the network's word, where they are used.
+    pub steer: Option<Steer>,
 }
 
 /// Paths, their ends and the pieces of their weights.
@@ -49,6 +54,8 @@ pub(crate) struct Paths {
     pub part: Vec<usize>,
     /// `[T + 1, n, d]`, the clean end first; empty without a network.
     pub states: Vec<f64>,
+    /// What gradients say at the noisy end of each step, `[T, n, d]`; empty where the policy does not ask.
+    pub pushes: Vec<f32>,
     /// Σ_steps [log policy − log reference].
     pub log_ratio: Vec<f64>,
     /// log q(z | k), without −(d/2) log 2π.
@@ -121,18 +128,33 @@ impl Policy {
         logits.iter().map(|l| l - total).collect()
     }
 
+    /// Evaluations of the gradient that `n` paths take.
+    pub fn gradients(&self, n: usize) -> u64 {
+        match (&self.steer, &self.network) {
+            // The noisiest state says nothing.
+            (Some(_), Some(_)) => (n * (self.schedule.len() - 1)) as u64,
+            _ => 0,
+        }
+    }
+
     /// `n` paths drawn from the policy, in shards of [`SHARD`]; noise `spread` times the policy's own (1 for its law).
-    pub fn draw(&self, n: usize, spread: f64, seed: Seed) -> Vec<Paths> {
+    pub fn draw(&self, target: &dyn Target, n: usize, spread: f64, seed: Seed) -> Vec<Paths> {
         let drawn = self.shards(n, seed, |n, stream| {
-            self.draw_shard(n, spread, stream, false)
+            self.draw_shard(target, n, spread, stream, false)
         });
         drawn.into_iter().map(|(paths, _)| paths).collect()
     }
 
     /// As [`Policy::draw`], with what the paths say about the network, if there is one.
-    pub fn draw_to_learn(&self, n: usize, spread: f64, seed: Seed) -> Vec<(Paths, Option<Lesson>)> {
+    pub fn draw_to_learn(
+        &self,
+        target: &dyn Target,
+        n: usize,
+        spread: f64,
+        seed: Seed,
+    ) -> Vec<(Paths, Option<Lesson>)> {
         self.shards(n, seed, |n, stream| {
-            self.draw_shard(n, spread, stream, true)
+            self.draw_shard(target, n, spread, stream, true)
         })
     }
 
@@ -152,6 +174,7 @@ impl Policy {
 
     fn draw_shard(
         &self,
+        target: &dyn Target,
         n: usize,
         spread: f64,
         stream: &mut Stream,
@@ -177,7 +200,7 @@ impl Policy {
             };
             paths.part.push(self.frames.groups[group].parts[j]);
         }
-        let (clean, lesson) = self.roll(&mut paths, spread, stream, learn);
+        let (clean, lesson) = self.roll(target, &mut paths, spread, stream, learn);
         for i in 0..n {
             let frame = &self.frames.parts[paths.part[i]];
             frame.place(
@@ -192,6 +215,7 @@ impl Policy {
     /// Runs the chain from noise to the clean end, which is returned, with what is to be learned if that is asked for.
     fn roll(
         &self,
+        target: &dyn Target,
         paths: &mut Paths,
         spread: f64,
         stream: &mut Stream,
@@ -210,13 +234,21 @@ impl Policy {
         let mut by_output = vec![0.0; if learn { 2 * steps * size } else { 0 }];
         let mut run = network.run(n, self.context(&paths.points.k, &paths.part));
         let mut sheet = Sheet::default();
+        // The last step's first.
+        let mut pushes = Vec::with_capacity(steps);
         for (s, step) in self.schedule.steps.iter().enumerate().rev() {
             let (below, above) = states.split_at_mut((s + 1) * size);
             let noisy = &above[..size];
             sheet.delta.clear();
             let noise = || spread * stream.sample::<f64, _>(StandardNormal);
             sheet.delta.extend(std::iter::repeat_with(noise).take(size));
-            sheet.draw(step, run.step(s, noisy), d);
+            let push = self.push(target, s, noisy, &paths.part);
+            let said = match &push {
+                Some(push) => self.steered(s, push, run.step(s, noisy)),
+                None => Cow::Borrowed(run.step(s, noisy)),
+            };
+            sheet.draw(step, &said, d);
+            pushes.push(push.unwrap_or_default());
             let calmer = below[s * size..].iter_mut().zip(noisy).zip(&sheet.delta);
             calmer.for_each(|((x, above), delta)| *x = step.keep * above + step.noise * delta);
             sheet.add_ratio(d, &mut paths.log_ratio);
@@ -226,12 +258,81 @@ impl Policy {
         }
         let clean = states[..size].to_vec();
         paths.states = states;
+        paths.pushes = pushes.into_iter().rev().flatten().collect();
         let pass = run.into_pass().filter(|_| learn);
         let lesson = learn.then(|| Lesson {
             pass: pass.unwrap_or_else(|| self.pass_of(network, paths)),
             by_output,
         });
         (clean, lesson)
+    }
+
+    /// What gradients say at rows `noisy: [n, d]` of step `s`, where the policy asks.
+    fn push(
+        &self,
+        target: &dyn Target,
+        s: usize,
+        noisy: &[f64],
+        part: &[usize],
+    ) -> Option<Vec<f32>> {
+        self.steer.as_ref()?;
+        // The noisiest state is the same for all, and a bias of the network.
+        if s + 1 == self.schedule.len() {
+            return Some(vec![0.0; noisy.len()]);
+        }
+        let step = &self.schedule.steps[s];
+        Some(steer::pushes(target, &self.frames, part, step, noisy))
+    }
+
+    /// A network's outputs at step `s` with the pushes there.
+    fn steered<'a>(&self, s: usize, push: &[f32], said: &'a [f32]) -> Cow<'a, [f32]> {
+        let mut said = Cow::Borrowed(said);
+        if let Some(steer) = &self.steer {
+            steer.apply(s, push, self.frames.dim, said.to_mut());
+        }
+        said
+    }
+
+    /// Asks for the pushes of paths that the policy did not draw itself.
+    fn ask(&self, target: &dyn Target, paths: &mut Paths) {
+        let size = paths.n * self.frames.dim;
+        if self.steer.is_none() || size == 0 || paths.states.is_empty() {
+            return;
+        }
+        let noisy = paths.states[size..].chunks_exact(size).enumerate();
+        paths.pushes = noisy
+            .flat_map(|(s, noisy)| self.push(target, s, noisy, &paths.part).unwrap_or_default())
+            .collect();
+    }
+
+    /// A network's outputs at all steps of paths, `[steps, n, 2 d]`, with the pushes, where there are any.
+    fn with_pushes<'a>(&self, paths: &Paths, said: &'a [f32]) -> Cow<'a, [f32]> {
+        let mut said = Cow::Borrowed(said);
+        let size = paths.n * self.frames.dim;
+        if let Some(steer) = self.steer.as_ref().filter(|_| size > 0) {
+            let steps = said
+                .to_mut()
+                .chunks_exact_mut(2 * size)
+                .zip(paths.pushes.chunks_exact(size));
+            for (s, (said, push)) in steps.enumerate() {
+                steer.apply(s, push, self.frames.dim, said);
+            }
+        }
+        said
+    }
+
+    /// Adds the gradient of Σ_i c_i log policy(path i) by the gains, from that of each path by outputs `[steps, n, 2 d]`.
+    pub fn by_gains(&self, paths: &Paths, by_output: &[f32], c: &[f64], by_gain: &mut [f32]) {
+        let (d, size) = (self.frames.dim, paths.n * self.frames.dim);
+        if self.steer.is_none() || size == 0 {
+            return;
+        }
+        let steps = by_output
+            .chunks_exact(2 * size)
+            .zip(paths.pushes.chunks_exact(size));
+        for (s, (by_output, push)) in steps.enumerate() {
+            Steer::learn(s, push, d, by_output, c, by_gain);
+        }
     }
 
     /// Given ends, in shards: a part by its responsibility and a path by the reference's noising.
@@ -318,10 +419,13 @@ impl Policy {
         (0..n).map(one).collect()
     }
 
-    /// The network's pass over all steps of a shard's paths, if it has one.
-    pub fn pass(&self, paths: &Paths) -> Option<Pass> {
+    /// The network's pass over all steps of a shard's paths, and its outputs with what gradients say; `None` without one.
+    pub fn pass(&self, target: &dyn Target, paths: &mut Paths) -> Option<(Pass, Vec<f32>)> {
         let network = self.network_for(paths)?;
-        Some(self.pass_of(network, paths))
+        self.ask(target, paths);
+        let pass = self.pass_of(network, paths);
+        let said = self.with_pushes(paths, pass.values()).into_owned();
+        Some((pass, said))
     }
 
     fn pass_of(&self, network: &Network, paths: &Paths) -> Pass {
@@ -335,25 +439,27 @@ impl Policy {
     }
 
     /// Fills in `log_ratio` of paths that the policy did not draw itself.
-    pub fn score(&self, shards: &mut [Paths]) {
+    pub fn score(&self, target: &dyn Target, shards: &mut [Paths]) {
         shards.par_iter_mut().for_each(|paths| {
             let Some(network) = self.network_for(paths) else {
                 return;
             };
+            self.ask(target, paths);
             let size = paths.n * self.frames.dim;
             let mut run = network.run(paths.n, self.context(&paths.points.k, &paths.part));
             let noisy = paths.states[size..].chunks_exact(size).enumerate();
             let values: Vec<f32> = noisy.flat_map(|(s, x)| run.step(s, x).to_vec()).collect();
             drop(run);
+            let values = self.with_pushes(paths, &values).into_owned();
             self.ratios(paths, &values, &mut []);
         });
     }
 
     /// As [`Policy::score`], with what the paths say about the network, if there is one.
-    pub fn learn(&self, paths: &mut Paths) -> Option<Lesson> {
-        let pass = self.pass(paths)?;
-        let mut by_output = vec![0.0; pass.values().len()];
-        self.ratios(paths, pass.values(), &mut by_output);
+    pub fn learn(&self, target: &dyn Target, paths: &mut Paths) -> Option<Lesson> {
+        let (pass, said) = self.pass(target, paths)?;
+        let mut by_output = vec![0.0; said.len()];
+        self.ratios(paths, &said, &mut by_output);
         Some(Lesson { pass, by_output })
     }
 

@@ -24,7 +24,7 @@ const EXPLORE: f64 = 1.05;
 const JUDGED: usize = 1024;
 
 /// Multiplications and additions that one phase of training may cost.
-const WORK: f64 = 7e10;
+const WORK: f64 = 25e10;
 
 /// Finite steps of denoising that make a state to go back to.
 const SETTLED: usize = 25;
@@ -189,7 +189,7 @@ impl<'a> Trainer<'a> {
             .network
             .as_ref()
             .map_or(1, |n| n.parameters.iter().map(Vec::len).sum());
-        let work = 6.0 * (self.recipe.batch * policy.schedule.len() * size) as f64;
+        let work = 6.0 * (self.recipe.batch_for(policy) * policy.schedule.len() * size) as f64;
         steps.min((WORK / work) as usize).max(steps.min(50))
     }
 
@@ -219,9 +219,10 @@ impl<'a> Trainer<'a> {
     pub fn judge(&mut self, policy: &Policy) -> Fit {
         self.judged += 1;
         let seed = self.seed.child("judge", self.judged);
-        let mut shards = policy.draw(JUDGED, 1.0, seed);
+        let mut shards = policy.draw(self.target, JUDGED, 1.0, seed);
         let log_w = policy.evaluate(self.target, &mut shards);
         self.evaluations += JUDGED as u64;
+        self.gradients += policy.gradients(JUDGED + self.held_out.log_r.len().min(JUDGED));
         if let Some(weights) = normalized(&log_w) {
             let mut points = Points::default();
             shards.iter().for_each(|s| points.extend(&s.points));
@@ -245,7 +246,7 @@ impl<'a> Trainer<'a> {
     fn upper_bound(&self, policy: &Policy, seed: Seed) -> f64 {
         let rows: Vec<usize> = (0..self.held_out.log_r.len().min(JUDGED)).collect();
         let mut shards = policy.renoise(&self.held_out.select(&policy.layout, &rows), seed);
-        policy.score(&mut shards);
+        policy.score(self.target, &mut shards);
         shards
             .iter()
             .flat_map(|s| policy.log_weights(s))
@@ -291,23 +292,22 @@ impl<'a> Trainer<'a> {
 
     /// One iteration of denoising; false where its gradient was not finite (nothing is changed then).
     fn denoising_step(
-        &self,
+        &mut self,
         policy: &mut Policy,
         optimiser: &mut Optimiser,
         rate: f64,
         i: u64,
     ) -> bool {
-        let seed = self.seed.child("denoise", 0);
+        let (seed, batch) = (self.seed.child("denoise", 0), self.recipe.batch_for(policy));
         let mut stream = seed.stream("pick", i);
-        let points = self
-            .buffer
-            .sample(&policy.layout, self.recipe.batch, &mut stream);
-        let shards = policy.renoise(&points, seed.child("noise", i));
-        let gradient = denoising_gradient(policy, &shards);
-        match (&mut policy.network, &mut optimiser.network) {
-            (Some(n), Some(adam)) => adam.update(&mut n.parameters, &gradient, rate, 1.0),
-            _ => true,
-        }
+        let points = self.buffer.sample(&policy.layout, batch, &mut stream);
+        let mut shards = policy.renoise(&points, seed.child("noise", i));
+        self.gradients += policy.gradients(batch);
+        let (gradient, by_gain) = denoising_gradient(policy, self.target, &mut shards);
+        let mut by_choice = choices(policy);
+        by_choice.iter_mut().for_each(|v| v.fill(0.0));
+        by_choice[2] = by_gain;
+        self.apply(policy, optimiser, Some(gradient), &by_choice, rate)
     }
 
     /// Back to the last good state with a smaller step.
@@ -405,21 +405,24 @@ impl<'a> Trainer<'a> {
         i: u64,
     ) -> bool {
         let seed = self.seed.child("balance", i);
-        let half = if self.buffer.is_empty() {
-            self.recipe.batch
-        } else {
-            self.recipe.batch / 2
+        let batch = self.recipe.batch_for(policy);
+        let half = match self.buffer.is_empty() {
+            true => batch,
+            false => batch / 2,
         };
-        let (mut shards, mut lessons): (Vec<Paths>, Vec<_>) =
-            policy.draw_to_learn(half, spread, seed).into_iter().unzip();
+        let (mut shards, mut lessons): (Vec<Paths>, Vec<_>) = policy
+            .draw_to_learn(self.target, half, spread, seed)
+            .into_iter()
+            .unzip();
         // Two things that do not need each other: whoever is free takes a part of either.
         let frozen: &Policy = policy;
         let (failed, evaluated) = self.target.failures();
         let (_, others) = rayon::join(
             || frozen.evaluate(self.target, &mut shards),
-            || self.remembered(frozen, self.recipe.batch - half, seed),
+            || self.remembered(frozen, batch - half, seed),
         );
         self.evaluations += half as u64;
+        self.gradients += policy.gradients(batch);
         let (failed_now, evaluated_now) = self.target.failures();
         if evaluated_now > evaluated && failed_now - failed == evaluated_now - evaluated {
             // log r of none of them is a number: there is nothing to learn, and log Z of such a batch is made up.
@@ -444,12 +447,17 @@ impl<'a> Trainer<'a> {
                 residuals[at - s.n..at].iter().map(|r| r / n).collect()
             })
             .collect();
-        let gradient = network_gradient(policy, lessons, &factors);
         let mut by_choice = choices(policy);
         by_choice.iter_mut().for_each(|v| v.fill(0.0));
+        for ((s, lesson), c) in shards.iter().zip(&lessons).zip(&factors) {
+            if let Some(lesson) = lesson {
+                policy.by_gains(s, &lesson.by_output, c, &mut by_choice[2]);
+            }
+        }
+        let gradient = network_gradient(policy, lessons, &factors);
         for (s, c) in shards.iter().zip(&factors) {
-            let [values, shares] = by_choice.as_mut_slice() else {
-                unreachable!("two vectors of logits")
+            let [values, shares, _] = by_choice.as_mut_slice() else {
+                unreachable!("three vectors")
             };
             objective::by_choices(policy, s, c, values, shares);
         }
@@ -466,7 +474,7 @@ impl<'a> Trainer<'a> {
             .sample(&policy.layout, n, &mut seed.stream("pick", 0));
         let shards = policy.renoise(&points, seed.child("noise", 0));
         let learn = |mut paths: Paths| {
-            let lesson = policy.learn(&mut paths);
+            let lesson = policy.learn(self.target, &mut paths);
             (paths, lesson)
         };
         shards.into_par_iter().map(learn).collect()
@@ -520,16 +528,28 @@ fn network_gradient(
     sum(all.into_iter().flatten())
 }
 
-fn denoising_gradient(policy: &Policy, shards: &[Paths]) -> Vec<Vec<f32>> {
+/// The denoising loss's gradient by the network's parameters, and by the gains.
+fn denoising_gradient(
+    policy: &Policy,
+    target: &dyn Target,
+    shards: &mut [Paths],
+) -> (Vec<Vec<f32>>, Vec<f32>) {
     let batch = shards.iter().map(|s| s.n).sum();
     let network = policy.network.as_ref().expect("a policy with a network");
-    let one = |s: &Paths| {
-        let pass = policy.pass(s).expect("a policy with a network");
-        let by_output = objective::denoising(policy, s, pass.values(), batch);
-        pass.gradient(network, by_output)
+    let gains = policy.steer.as_ref().map_or(0, |s| s.gains.len());
+    let one = |s: &mut Paths| {
+        let (pass, said) = policy.pass(target, s).expect("a policy with a network");
+        let by_output = objective::denoising(policy, s, &said, batch);
+        let mut by_gain = vec![0.0; gains];
+        policy.by_gains(s, &by_output, &vec![1.0; s.n], &mut by_gain);
+        let mut all = pass.gradient(network, by_output);
+        all.push(by_gain);
+        all
     };
-    let all: Vec<_> = shards.par_iter().map(one).collect();
-    sum(all.into_iter()).expect("a batch has shards")
+    let all: Vec<_> = shards.par_iter_mut().map(one).collect();
+    let mut all = sum(all.into_iter()).expect("a batch has shards");
+    let by_gain = all.pop().expect("gains stand last");
+    (all, by_gain)
 }
 
 /// Sum in the shards' order, whatever thread computed them.
