@@ -427,7 +427,8 @@ mod tests {
         let alone: Vec<u32> = (0..2000).collect();
         let done = refresh(&case.target, &mut z, &mut log_r, &alone, 3, Seed(2));
         assert!(done.acceptance > 0.2 && z != p.z);
-        assert_eq!((done.evaluations, done.gradients), (6000, 18_000));
+        // The start and three moves: in ten dimensions trajectories come only where these are not enough.
+        assert_eq!((done.evaluations, done.gradients), (8000, 0));
         assert_eq!(done.drift, Default::default());
         check_moments(&case, &z, 1500.0);
         let mut right = vec![0.0; 2000];

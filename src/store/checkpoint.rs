@@ -15,7 +15,7 @@ use super::{StoreError, read_bytes};
 
 const MAGIC: &[u8] = b"odp checkpoint\n";
 /// Goes up whenever a file of before would be read wrongly.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// What a checkpoint holds.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -4,6 +4,7 @@ use rand::RngExt;
 use rand_distr::StandardNormal;
 use spec_math::cephes64::{ndtr, ndtri};
 
+use super::bend::bend;
 use super::candidates::{categorical, policy};
 use super::categorical::Categorical;
 use super::frame::{Frame, Frames};
@@ -12,6 +13,7 @@ use super::objective::Objective;
 use super::options::Recipe;
 use super::policy::{Paths, Policy};
 use super::schedule::Schedule;
+use super::steer::Steer;
 use super::training::Trainer;
 use super::{Diffusion, from_the_prior};
 use crate::base::Seed;
@@ -23,6 +25,7 @@ fn recipe(target: &dyn Target, pairs: &[(&str, &str)]) -> Recipe {
     Recipe::new(
         &Options::from_pairs(pairs.iter().copied()),
         target.structure(),
+        target.dim(),
     )
     .unwrap()
 }
@@ -108,12 +111,68 @@ fn weights_are_unbiased_at_any_network_and_any_shares() {
     assert!(spread > 0.01, "the network does something");
 }
 
+/// One bent frame, and a policy that follows gradients in it.
+fn bent_and_steered(target: &Written, size: f64) -> Policy {
+    let mut s = Seed(4).stream("bent rows", 0);
+    let rows: Vec<f64> = (0..2000)
+        .flat_map(|_| {
+            let (a, b): (f64, f64) = (s.sample(StandardNormal), s.sample(StandardNormal));
+            [0.5 + 0.3 * a * a + (0.3 * a).exp() * b, a]
+        })
+        .collect();
+    let bend = bend(&rows, 2, &|b| {
+        b.map_or(0.0, |b| -b.residuals(&rows).1 + 1.0)
+    })
+    .unwrap();
+    let frame = Frame::new(vec![0.1, 0.0], vec![1.3, 0.2, 0.2, 1.2])
+        .unwrap()
+        .bent(bend);
+    let frames = Frames::single(2, vec![frame], vec![0.0]);
+    let mut p = random_policy(target, Layout::noise(target), None, frames, size);
+    p.steer = Some(Steer {
+        gains: vec![0.9, 0.7, 1.2, 0.4, 0.1, 0.3],
+    });
+    p
+}
+
+#[test]
+fn weights_are_unbiased_along_bends_and_gradients() {
+    let (target, log_z) = easy();
+    let p = bent_and_steered(&target, 0.15);
+    let (shards, log_w) = weights(&p, &target, 40_000);
+    let off = deviation(&log_w, log_z);
+    assert!(off.abs() < 4.5, "{off} standard errors");
+    assert!(shards[0].pushes.iter().any(|p| p.abs() > 0.1));
+}
+
+#[test]
+fn gradients_bring_an_untrained_policy_closer() {
+    let (target, log_z) = easy();
+    let gap = |steered: bool| {
+        let frames = Frames::single(2, vec![Frame::prior(2)], vec![0.0]);
+        let mut p = random_policy(&target, Layout::noise(&target), None, frames, 0.0);
+        p.steer = steered.then(|| Steer::new(&p.schedule));
+        let (_, log_w) = weights(&p, &target, 4000);
+        log_z - log_w.iter().sum::<f64>() / 4000.0
+    };
+    let (with, without) = (gap(true), gap(false));
+    assert!(with < 0.5 * without, "{with} against {without}");
+}
+
 #[test]
 fn a_path_weighs_the_same_whoever_computes_it() {
     let (target, _) = easy();
-    let p = random_policy(&target, Layout::noise(&target), None, two_parts(), 0.3);
-    let (mut shards, log_w) = weights(&p, &target, 200);
-    p.score(&target, &mut shards);
+    for p in [
+        random_policy(&target, Layout::noise(&target), None, two_parts(), 0.3),
+        bent_and_steered(&target, 0.3),
+    ] {
+        weighs_the_same(&p, &target);
+    }
+}
+
+fn weighs_the_same(p: &Policy, target: &Written) {
+    let (mut shards, log_w) = weights(p, target, 200);
+    p.score(target, &mut shards);
     let again: Vec<f64> = shards.iter().flat_map(|s| p.log_weights(s)).collect();
     log_w
         .iter()

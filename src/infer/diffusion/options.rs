@@ -60,7 +60,11 @@ pub(crate) const SPECS: &[OptionSpec] = &[
         "auto",
         "what to learn from: particles of `smc`, draws of `nuts`, or `none` (auto: `nuts` for smooth programs of more than 12 dimensions, if its chains agree; else `smc`)",
     ),
-    option("particles", "4096", "SMC particles"),
+    option(
+        "particles",
+        "auto",
+        "particles to learn from (auto: 4096; draws of chains 2 d², at most 16,384: a covariance wants as many)",
+    ),
     option("moves", "6", "SMC moves a level, about"),
     option(
         "gradients",
@@ -118,6 +122,9 @@ pub(crate) enum WarmUp {
     Nothing,
 }
 
+/// Particles to learn from, where nothing asks for more: a covariance estimated from n draws costs about d²/(4 n) nats.
+const PARTICLES: usize = 4096;
+
 /// Dimensions above which chains that follow gradients give better particles than tempering does, for less.
 const SEVERAL: usize = 12;
 
@@ -139,7 +146,10 @@ pub(crate) struct Recipe {
     pub rate: f64,
     pub objective: Objective,
     pub warm_up: WarmUp,
+    /// Tempered particles.
     pub particles: usize,
+    /// Draws of chains.
+    pub chain_draws: usize,
     pub moves: usize,
     pub components: Components,
     pub paths: Option<usize>,
@@ -206,7 +216,10 @@ impl Recipe {
                 _ if structure.smooth && dim > SEVERAL => WarmUp::Nuts,
                 _ => WarmUp::Smc,
             },
-            particles: options.count("particles", 16)?.unwrap_or(4096),
+            particles: options.count("particles", 16)?.unwrap_or(PARTICLES),
+            chain_draws: options
+                .count("particles", 16)?
+                .unwrap_or((2 * dim * dim).clamp(PARTICLES, 4 * PARTICLES)),
             moves: options.count("moves", 1)?.unwrap_or(6),
             components,
             paths: options.count("paths", 16)?,

@@ -53,6 +53,7 @@ struct Phase {
     own: Points,
     judged: u64,
     evaluations: u64,
+    gradients: u64,
     history: Vec<Fitted>,
     counts: [u64; 3],
 }
@@ -62,6 +63,7 @@ packed!(Phase {
     own,
     judged,
     evaluations,
+    gradients,
     history,
     counts
 });
@@ -270,6 +272,7 @@ impl Trainer<'_> {
         phase.learned.put_into(policy);
         self.buffer.own.clone_from(&phase.own);
         (self.judged, self.evaluations) = (phase.judged, phase.evaluations);
+        self.gradients = phase.gradients;
         self.history.clone_from(&phase.history);
         self.target.set_counts(phase.counts);
         Ok(phase.best)
@@ -282,6 +285,7 @@ impl Trainer<'_> {
             own: self.buffer.own.clone(),
             judged: self.judged,
             evaluations: self.evaluations,
+            gradients: self.gradients,
             history: self.history.clone(),
             counts: self.target.counts(),
         }

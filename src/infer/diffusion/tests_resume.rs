@@ -128,7 +128,7 @@ fn a_run_may_be_stopped_again_and_again() {
     let last = loop {
         let hook = Hook {
             found: left,
-            stop_at: 17,
+            stop_at: 11,
             ..Hook::default()
         };
         let (outcome, hook) = run(&testing::funnel().target, hook, 2);
@@ -216,7 +216,7 @@ fn balanced(after: u64, batches: u64) -> Result<(Fit, Fit), InferError> {
         failed: AtomicU64::new(0),
     };
     let options = Options::from_pairs([("batch", "64")]);
-    let recipe = Recipe::new(&options, target.structure()).unwrap();
+    let recipe = Recipe::new(&options, target.structure(), target.dim()).unwrap();
     let budget = Budget::default();
     let mut trainer = Trainer::new(&target, &recipe, &budget, &NoProgress, Seed(1));
     trainer.buffer = Buffer::new(Points::default());
@@ -261,7 +261,12 @@ impl Progress for Setbacks {
 /// Denoises on a buffer of which one row in so many is not finite; gives how often it went back.
 fn denoised(one_in: usize) -> Result<usize, InferError> {
     let target = Written::new(2, |z| -0.5 * (z[0] - 1.0).powi(2));
-    let recipe = Recipe::new(&Options::from_pairs(SHORT), target.structure()).unwrap();
+    let recipe = Recipe::new(
+        &Options::from_pairs(SHORT),
+        target.structure(),
+        target.dim(),
+    )
+    .unwrap();
     let (budget, setbacks) = (Budget::default(), Setbacks::default());
     let mut trainer = Trainer::new(&target, &recipe, &budget, &setbacks, Seed(2));
     let mut candidate = from_the_prior(&mut trainer, &mut Seed(2).stream("candidate", 0));

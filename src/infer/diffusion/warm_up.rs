@@ -61,7 +61,7 @@ fn chains(
     settings: &Settings,
 ) -> Result<Option<Particles>, InferError> {
     let own = Settings {
-        n_draws: recipe.particles,
+        n_draws: recipe.chain_draws,
         n_chains: CHAINS,
         seed: settings.seed.child("chains", 0),
         options: Options::from_pairs([("warmup", CHAIN_WARM_UP)]),
