@@ -8,6 +8,8 @@
 //! below it, and what no affine map can do; it stays right where particles are few, since a log scale that is linear in its
 //! driver goes on being so. The map is triangular, so that its inverse and its determinant cost no more than the map.
 
+use spec_math::cephes64::ndtri;
+
 use super::linear::{cholesky, variances};
 
 /// Most drivers; more are seldom worth their coefficients.
@@ -16,8 +18,11 @@ const MOST_DRIVERS: usize = 3;
 const TRIED: usize = 4;
 /// Rows that a coefficient needs.
 const ROWS_PER_COEFFICIENT: usize = 12;
-/// Rounds of weighted least squares.
-const ROUNDS: usize = 6;
+/// Rounds of weighted least squares, and how many of them look at logarithms of residuals.
+const ROUNDS: usize = 8;
+const ROUGH_ROUNDS: usize = 3;
+/// E[log |N(0, 1)|].
+const MEAN_LOG_NORMAL: f64 = -0.635_181_422_730_739_1;
 /// Multiplications that one look for drivers may cost.
 const COST: f64 = 4e9;
 /// Log scales stay this close to what they are at the drivers' centre.
@@ -248,15 +253,7 @@ pub(crate) fn bend(
 /// The coordinates with which others' scale or squares go most, the strongest first.
 fn likely_drivers(x: &[f64], dim: usize, taken: &[usize]) -> Vec<usize> {
     let n = x.len() / dim;
-    let (mean, variance) = variances(x, dim);
-    let t: Vec<f64> = x
-        .chunks_exact(dim)
-        .flat_map(|row| {
-            (0..dim)
-                .map(|j| (row[j] - mean[j]) / variance[j].sqrt())
-                .collect::<Vec<_>>()
-        })
-        .collect();
+    let t = normal_scores(x, dim);
     let strength = |g: usize| -> f64 {
         let mut sums = vec![[0.0; 3]; dim];
         for row in t.chunks_exact(dim) {
@@ -293,8 +290,22 @@ fn likely_drivers(x: &[f64], dim: usize, taken: &[usize]) -> Vec<usize> {
     all.into_iter().map(|(_, g)| g).collect()
 }
 
-/// Means and log scales of all coordinates by the given drivers: Gaussian likelihood, by weighted least squares and Fisher
-/// scoring in turn.
+/// Each column by the normal quantiles of its ranks: what moves together is seen whatever the columns' tails.
+fn normal_scores(x: &[f64], dim: usize) -> Vec<f64> {
+    let n = x.len() / dim;
+    let mut scores = vec![0.0; x.len()];
+    let mut order: Vec<usize> = (0..n).collect();
+    for j in 0..dim {
+        order.sort_by(|&a, &b| x[a * dim + j].total_cmp(&x[b * dim + j]));
+        for (rank, &i) in order.iter().enumerate() {
+            scores[i * dim + j] = ndtri((rank as f64 + 0.5) / n as f64);
+        }
+    }
+    scores
+}
+
+/// Means and log scales of all coordinates by the given drivers: Gaussian likelihood, by Fisher scoring and weighted least
+/// squares in turn.
 fn fit(x: &[f64], dim: usize, drivers: &[usize]) -> Bend {
     let n = x.len() / dim;
     let (mean, variance) = variances(x, dim);
@@ -342,32 +353,47 @@ fn regress(
         .chain((0..known * (known + 1) / 2).map(|i| 1 + drivers + i))
         .collect();
     let linear: Vec<usize> = (0..=known).collect();
-    let mut mean = vec![0.0; f];
-    let mut stretch = vec![0.0; 1 + drivers];
+    let (mut mean, mut stretch) = (vec![0.0; f], vec![0.0; 1 + drivers]);
+    mean[0] = median(y);
     stretch[0] = 0.5 * variance.ln();
-    for _ in 0..ROUNDS {
-        let log_scale = |row: &[f64]| -> f64 { stretch.iter().zip(row).map(|(c, v)| c * v).sum() };
-        let precision: Vec<f64> = features
-            .chunks_exact(f)
-            .map(|row| (-2.0 * log_scale(row)).exp())
-            .collect();
-        let Some(c) = least_squares(features, f, &used, &|i| precision[i], &|i| y[i]) else {
-            break;
-        };
-        mean.fill(0.0);
-        used.iter().zip(c).for_each(|(&u, c)| mean[u] = c);
-        // A residual far out moves a log scale by no more than one of four standard deviations.
-        let excess = |i: usize| {
+    for round in 0..ROUNDS {
+        let rest = |i: usize| {
             let row = &features[i * f..(i + 1) * f];
-            let e = y[i] - row.iter().zip(&mean).map(|(f, c)| f * c).sum::<f64>();
-            0.5 * ((e * e * precision[i]).min(16.0) - 1.0)
+            y[i] - row.iter().zip(&mean).map(|(f, c)| f * c).sum::<f64>()
         };
-        let Some(step) = least_squares(features, f, &linear, &|_| 1.0, &excess) else {
+        let log_scale = |row: &[f64]| -> f64 { stretch.iter().zip(row).map(|(c, v)| c * v).sum() };
+        let precision = |log_scale: f64| (-2.0 * log_scale).exp();
+        let scoring = round >= ROUGH_ROUNDS;
+        let aim = |i: usize| match scoring {
+            // A residual far out moves a log scale by no more than one of four standard deviations.
+            true => {
+                let square = rest(i).powi(2) * precision(log_scale(&features[i * f..(i + 1) * f]));
+                0.5 * (square.min(16.0) - 1.0)
+            }
+            // Scales may be orders of magnitude apart: first from log |residual|, which no place dominates.
+            false => 0.5 * (rest(i).powi(2) + 1e-18 * variance).ln() - MEAN_LOG_NORMAL,
+        };
+        let Some(c) = least_squares(features, f, &linear, &|_| 1.0, &aim) else {
             break;
         };
-        linear.iter().zip(step).for_each(|(&u, c)| stretch[u] += c);
+        let kept = f64::from(u8::from(scoring));
+        (linear.iter().zip(c)).for_each(|(&u, c)| stretch[u] = kept * stretch[u] + c);
+        let precisions: Vec<f64> = features
+            .chunks_exact(f)
+            .map(|row| precision(stretch.iter().zip(row).map(|(c, v)| c * v).sum()))
+            .collect();
+        let Some(c) = least_squares(features, f, &used, &|i| precisions[i], &|i| y[i]) else {
+            break;
+        };
+        used.iter().zip(c).for_each(|(&u, c)| mean[u] = c);
     }
     (mean, stretch)
+}
+
+fn median(y: &[f64]) -> f64 {
+    let mut sorted = y.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted[sorted.len() / 2]
 }
 
 /// Coefficients of the chosen columns that explain `y` best; `None` where they are not determined.

@@ -14,7 +14,9 @@ use crate::infer::smc::{self, Particles};
 const ROUNDS: u64 = 2;
 /// Shares of effective paths: above the first nothing is to be gained, below the second nothing is to be learned.
 const GOOD: f64 = 0.75;
-const TOO_FEW: f64 = 0.1;
+const TOO_FEW: f64 = 0.03;
+/// Share of the old effective paths that new ones must be worth where they find nothing more.
+const EVEN: f64 = 0.8;
 /// Exact moves that set resampled relatives apart.
 const MOVES: usize = 8;
 
@@ -47,6 +49,7 @@ pub(super) fn renew(
         };
         let again = super::train(trainer, Some(&pupil))?;
         let new = weigh(trainer, &again, round + 1);
+        eprintln!("RENEW {:.3} {:.3} {:.0} {:.2} -> {:.3} {:.3} {:.0} {:.2}", paths.log_z, paths.se, paths.ess, paths.khat, new.log_z, new.se, new.ess, new.khat);
         if !better(&new, &paths) {
             break;
         }
@@ -55,10 +58,12 @@ pub(super) fn renew(
     Ok(teacher)
 }
 
-/// Whether new paths find no less than the old ones, and are about as even.
+/// Whether new paths find more than the old ones, or no less and are about as even.
 fn better(new: &Weighted, old: &Weighted) -> bool {
-    let lost = old.log_z - new.log_z;
-    lost < 3.0 * old.se.hypot(new.se) && new.ess > 0.8 * old.ess && new.khat < new.khat_limit()
+    let more = new.log_z - old.log_z;
+    let error = old.se.hypot(new.se);
+    let even = new.ess > EVEN * old.ess && more > -3.0 * error;
+    (even || more > 2.0 * error) && new.khat < new.khat_limit().max(old.khat)
 }
 
 fn weigh(trainer: &mut Trainer, trained: &Trained, round: u64) -> Weighted {

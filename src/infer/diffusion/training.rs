@@ -34,7 +34,7 @@ pub(super) const SETBACK: &str = "not finite: back to the last good state, small
 /// How well a policy fits, on paths it did not learn from.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Fit {
-    /// ESS of the path weights, as a share.
+    /// ESS of the path weights, truncated, as a share.
     pub ess: f64,
     pub log_z: f64,
     /// Mean log-weight of its own paths; −∞ where some are impossible.
@@ -79,8 +79,9 @@ impl Fit {
     /// Whether more training would buy little.
     pub fn close(&self) -> bool {
         let gap = self.eubo - self.elbo;
+        // Uneven weights beside a small gap: the held-out particles miss what the policy reaches.
         if gap.is_finite() {
-            gap < 0.08
+            gap < 0.08 && self.ess > 0.7
         } else {
             self.ess > 0.95
         }
@@ -235,7 +236,7 @@ impl<'a> Trainer<'a> {
         }
         let n = log_w.len() as f64;
         Fit {
-            ess: importance_ess(&log_w) / n,
+            ess: importance_ess(&truncated(&log_w)) / n,
             log_z: log_mean_exp(&log_w),
             elbo: log_w.iter().sum::<f64>() / n,
             eubo: self.upper_bound(policy, seed),
@@ -509,6 +510,13 @@ impl<'a> Trainer<'a> {
     pub fn trainable(policy: &Policy) -> bool {
         policy.network.is_some() || policy.categorical.is_some() || policy.frames.parts.len() > 1
     }
+}
+
+/// Weights with none above √n times their mean (Ionides 2008): one outlier does not decide between policies, whose tails
+/// training may yet mend; the verdict sees all of it.
+fn truncated(log_w: &[f64]) -> Vec<f64> {
+    let most = log_mean_exp(log_w) + 0.5 * (log_w.len() as f64).ln();
+    log_w.iter().map(|w| w.min(most)).collect()
 }
 
 /// The loss's gradient by the network's parameters: paths' lessons, each times its path's factor.
