@@ -98,6 +98,7 @@ pub(crate) fn policy(
         shares,
         schedule,
         network: None,
+        told: Vec::new(),
     }
 }
 
