@@ -185,7 +185,7 @@ fn what_cannot_be_amortised_is_refused_at_its_place() {
         ),
         // No bound.
         (
-            "data y: real\nfn f() { sample b ~ Bernoulli(0.5)\nif b { 1.0 + f() } else { 0.0 } }\nlet k = f()\nobserve y ~ Normal(k, 1)\n",
+            "data y: real\nfn f() { sample b ~ Bernoulli(0.5)\nif b == 1 { 1.0 + f() } else { 0.0 } }\nlet k = f()\nobserve y ~ Normal(k, 1)\n",
             "{}",
         ),
         // Draws that depend on the data.

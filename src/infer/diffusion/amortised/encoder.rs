@@ -107,7 +107,7 @@ const RIDGE: f64 = 1e-4;
 const LEAST_VARIANCE: f64 = 1e-8;
 
 /// x with L Lᵀ x = b.
-fn solve(factor: &[f64], b: &[f64]) -> Vec<f64> {
+pub(super) fn solve(factor: &[f64], b: &[f64]) -> Vec<f64> {
     let n = b.len();
     let mut x = forward(factor, b);
     for i in (0..n).rev() {

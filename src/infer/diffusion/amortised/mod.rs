@@ -16,6 +16,7 @@
 mod alarm;
 mod encoder;
 mod engine;
+mod estimates;
 mod judge;
 mod options;
 mod summary;

@@ -1,13 +1,15 @@
 //! What the networks are told of a data set: its numbers and figures of them, standardised by simulated data sets.
 //!
 //! ```text
-//! y: [numbers] ──► elements (or means of blocks), mean, log sd, quantiles, lag, margins ──► standardised, squashed ──► f
+//! y: [numbers] ──► elements (or means of blocks), mean, log sd, quantiles, lag, margins, estimates ──► standardised,
+//!                                                                                                 squashed ──► f
 //! ```
 //! The figures are those that posteriors of simple programs hang on; what else matters is for the encoder to learn from
 //! the elements.
 
 use rayon::prelude::*;
 
+use super::estimates::Estimates;
 use crate::store::packed;
 
 /// An array with more elements is told as means of this many blocks, beside its figures.
@@ -31,22 +33,28 @@ pub(crate) struct Summary {
     centre: Vec<f64>,
     /// 0 where the figure does not move.
     scale: Vec<f64>,
+    estimates: Estimates,
 }
 packed!(Summary {
     arrays,
     centre,
-    scale
+    scale,
+    estimates
 });
 
 impl Summary {
-    /// Takes centres and scales from simulated data sets `y: [n, numbers]`.
-    pub fn fit(arrays: &[Vec<usize>], y: &[f64]) -> Summary {
+    /// Takes centres, scales and estimates from simulated data sets `y: [n, numbers]` with their noise `z: [n, dim]`.
+    pub fn fit(arrays: &[Vec<usize>], y: &[f64], z: &[f64], dim: usize) -> Summary {
         let mut summary = Summary {
             arrays: arrays.to_vec(),
             centre: Vec::new(),
             scale: Vec::new(),
+            estimates: Estimates::default(),
         };
         let numbers = summary.numbers().max(1);
+        let number = |j: usize| robust(y.iter().skip(j).step_by(numbers).copied().collect());
+        let scales: Vec<(f64, f64)> = (0..numbers).into_par_iter().map(number).collect();
+        summary.estimates = Estimates::fit(y, z, dim, &scales);
         let rows: Vec<Vec<f64>> = y
             .par_chunks_exact(numbers)
             .map(|y| summary.figures(y))
@@ -73,7 +81,9 @@ impl Summary {
     /// Whether it is one that `fit` could have made.
     pub fn is_sound(&self) -> bool {
         let zeros = vec![0.0; self.numbers()];
-        self.scale.len() == self.width() && self.figures(&zeros).len() == self.width()
+        self.estimates.fits(zeros.len())
+            && self.scale.len() == self.width()
+            && self.figures(&zeros).len() == self.width()
     }
 
     /// The figures of one data set; not finite where its numbers are not.
@@ -98,6 +108,7 @@ impl Summary {
                 margins(x, sizes, &mut out);
             }
         }
+        self.estimates.of(y, &mut out);
         out
     }
 }
@@ -190,8 +201,9 @@ mod tests {
         let arrays = vec![vec![], vec![5], vec![3, 4], vec![300]];
         let n = 1 + 5 + 12 + 300;
         let y: Vec<f64> = (0..50 * n).map(|i| ((i * 7919) % 1013) as f64).collect();
-        let summary = Summary::fit(&arrays, &y);
-        let width = 1 + (5 + 10) + (12 + 10 + 14) + (128 + 10);
+        let z: Vec<f64> = (0..50).map(|i| f64::from(i) / 25.0 - 1.0).collect();
+        let summary = Summary::fit(&arrays, &y, &z, 1);
+        let width = 1 + (5 + 10) + (12 + 10 + 14) + (128 + 10) + 4;
         assert_eq!((summary.numbers(), summary.width()), (n, width));
         assert!(summary.is_sound());
         let mut above = 0;
@@ -205,8 +217,9 @@ mod tests {
 
     #[test]
     fn what_never_moved_is_far_away_once_it_moves() {
-        let summary = Summary::fit(&[vec![2]], &[1.0, 5.0, 2.0, 5.0, 3.0, 5.0]);
-        assert_eq!(summary.of(&[2.0, 5.0]), [0.0, 0.0]);
+        let z = [-1.0, 0.0, 1.0];
+        let summary = Summary::fit(&[vec![2]], &[1.0, 5.0, 2.0, 5.0, 3.0, 5.0], &z, 1);
+        assert_eq!(summary.of(&[2.0, 5.0])[..2], [0.0, 0.0]);
         assert_eq!(summary.of(&[2.0, 4.0])[1], -NEVER_SEEN);
         assert!(summary.of(&[2.0, f64::NAN])[1].is_nan());
         let far = summary.of(&[1e9, 5.0])[0];

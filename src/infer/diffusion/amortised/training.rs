@@ -52,7 +52,7 @@ pub fn train(simulator: &dyn Simulator, settings: &Settings) -> Result<Trained, 
     let seed = settings.seed.child("amortised", 0);
     let mut supply = Supply::new(simulator, seed.child("supply", 0));
     let first = supply.whole(FIRST, seed.child("first", 0))?;
-    let summary = Summary::fit(&simulator.arrays(), &first.y);
+    let summary = Summary::fit(&simulator.arrays(), &first.y, &first.z, simulator.dim());
     let few = FOR_EACH * summary.width();
     let rows = supply.rows(&summary, few.max(FIRST), seed.child("first", 1))?;
     let structure = structure(simulator, &first.y, summary.numbers())?;
