@@ -18,17 +18,26 @@ pub(super) struct Column {
     pub shape: Shape,
     /// What stands where nothing is drawn.
     pub given: Vec<f64>,
-    /// An output's name, and the variable's elements that it is.
-    parts: Vec<(String, Vec<usize>)>,
+    /// The outputs that are its elements.
+    parts: Vec<Part>,
+}
+
+/// An output, and the variable's elements that it is.
+#[derive(Clone, Debug)]
+struct Part {
+    name: String,
+    /// Which of the outputs of this name: the arms of a branch may each observe the variable.
+    nth: usize,
+    places: Vec<usize>,
 }
 
 impl Column {
     /// Its parts among outputs.
     pub fn within<'a>(&'a self, outputs: &'a [Output]) -> Vec<(&'a Output, &'a [usize])> {
-        let find = |name: &String| outputs.iter().find(|o| o.name == *name);
+        let find = |p: &Part| outputs.iter().filter(|o| o.name == p.name).nth(p.nth);
         let parts = self.parts.iter();
         parts
-            .filter_map(|(name, places)| Some((find(name)?, places.as_slice())))
+            .filter_map(|p| Some((find(p)?, p.places.as_slice())))
             .collect()
     }
 
@@ -50,7 +59,7 @@ impl Column {
     /// Which elements are drawn.
     pub fn drawn(&self) -> Vec<bool> {
         let mut drawn = vec![false; self.shape.len()];
-        let places = self.parts.iter().flat_map(|(_, places)| places);
+        let places = self.parts.iter().flat_map(|p| &p.places);
         places.for_each(|&p| drawn[p] = true);
         drawn
     }
@@ -116,12 +125,13 @@ fn column(d: &DataDecl, outputs: &[&Output], given: Option<&Entry>) -> Column {
         (None, None) => spanned(outputs),
     };
     let given = given.map(numbers).filter(|v| v.len() == shape.len());
-    let parts = outputs.iter().map(|o| {
-        let places = match o.name == d.name {
+    let parts = outputs.iter().enumerate().map(|(i, o)| Part {
+        name: o.name.clone(),
+        nth: outputs[..i].iter().filter(|p| p.name == o.name).count(),
+        places: match o.name == d.name {
             true => (0..o.shape.len()).collect(),
             false => vec![shape_index(&o.name, &shape)],
-        };
-        (o.name.clone(), places)
+        },
     });
     Column {
         name: d.name.clone(),

@@ -196,12 +196,19 @@ impl Sampler {
         &self.program
     }
 
+    /// The data that a query has to give.
+    fn named(&self) -> impl Iterator<Item = &str> {
+        let asked = self.asked.iter();
+        let given = |a: &&Asked| self.inputs.data.get(&a.key).is_none();
+        asked.filter(given).map(|a| a.name.as_str())
+    }
+
     /// How the training went.
     pub fn facts(&self) -> TrainingFacts {
         TrainingFacts {
             odp: self.trained_by.clone(),
             model: self.program.name().to_string(),
-            amortized: self.asked.iter().map(|a| a.name.clone()).collect(),
+            amortized: self.named().map(str::to_string).collect(),
             seed: self.seed,
             dim: self.places.len(),
             numbers: self.learned.numbers(),
@@ -322,7 +329,7 @@ impl Sampler {
     }
 
     fn other_data(&self, message: String, at: crate::base::Span, label: &str) -> Failure {
-        let names: Vec<&str> = self.asked.iter().map(|a| a.name.as_str()).collect();
+        let names: Vec<&str> = self.named().collect();
         let report = Report::error("odp::session::other_data", message).label(at, label);
         let help = format!(
             "a query gives {}; for other sizes and covariates train another sampler",

@@ -193,6 +193,11 @@ fn what_cannot_be_amortised_is_refused_at_its_place() {
             "data y: real\nsample x ~ Normal(0, 1)\nobserve y ~ Normal(x, 1)\nif y > 0 { sample w ~ Normal(x, 1)\nobserve 0.0 ~ Normal(w, 1) }\n",
             "{}",
         ),
+        // Two laws for one number.
+        (
+            "data y: real\nsample x ~ Normal(0, 1)\nobserve y ~ Normal(x, 1)\nobserve y ~ Normal(-x, 1)\n",
+            "{}",
+        ),
         // Nothing to learn.
         (
             "data y: real\nsample x ~ Normal(0, 1)\nobserve y ~ Normal(0, 1)\n",
@@ -242,4 +247,18 @@ fn what_is_observed_and_not_named_is_read_at_each_query() {
     // (y + w) / 3, sd 0.58; 5 standard errors of 2000 draws.
     assert!((mean("{\"y\": 1}") - 0.5).abs() < 0.065);
     assert!((mean("{\"y\": 1, \"w\": 2}") - 1.0).abs() < 0.065);
+}
+
+#[test]
+fn either_arm_of_a_branch_may_observe() {
+    let text = "data y: real\nsample k ~ Bernoulli(0.5)\nsample x ~ Normal(0, 1)\nif k == 1 { observe y ~ Normal(x + 3, 1) } else { observe y ~ Normal(x - 3, 1) }\n";
+    let program = compiled(text);
+    let limits = Limits::default();
+    let source = Source::new(program, &Inputs::default(), &limits, &request(&[])).unwrap();
+    use crate::infer::diffusion::amortised::Simulator;
+    let y = source.pairs(400, Seed(1)).y;
+    // Half of them lie on either side, and hardly any between: 5 standard errors of 10.
+    let above = y.iter().filter(|y| **y > 0.0).count();
+    assert!((150..=250).contains(&above), "{above}");
+    assert!(y.iter().all(|y| *y != 0.0));
 }

@@ -55,7 +55,8 @@ impl Alarm {
     pub fn sounds(&self, f: &[f64]) -> Option<String> {
         let distance = self.distance(f);
         // A distance that is no number is as far as can be.
-        (!(distance <= self.farthest)).then(|| {
+        let far = distance.is_nan() || distance > self.farthest;
+        far.then(|| {
             format!(
                 "it lies {distance:.1} standard deviations out, and none of {FRESH} simulated data sets lies beyond {:.1}",
                 self.farthest

@@ -164,13 +164,13 @@ impl Encoder {
     }
 
     /// Figures that it takes.
-    pub fn width(&self) -> usize {
+    pub fn figures(&self) -> usize {
         self.network.sizes.inputs
     }
 
     /// Numbers that the diffusion network is told: the figures, and what the encoder makes of them.
     pub fn told(&self) -> usize {
-        self.width() + self.network.sizes.width
+        self.figures() + self.network.sizes.width
     }
 
     /// Whether its parts fit together.
@@ -190,7 +190,7 @@ impl Encoder {
 
     /// Rows `f: [n, width]` with their noise `z: [n, dim]`.
     pub fn see(&self, f: &[f64], z: &[f64]) -> Seen {
-        let (width, d) = (self.width(), self.dim);
+        let (width, d) = (self.figures(), self.dim);
         let shards = f.par_chunks(ROWS * width).zip(z.par_chunks(ROWS * d));
         let seen: Vec<Seen> = shards
             .map(|(f, z)| {
@@ -243,7 +243,7 @@ impl Encoder {
 
     /// The gradient of the mean loss over rows by the network's parameters, and that loss (without (d/2) log 2π).
     pub fn lesson(&self, f: &[f64], z: &[f64]) -> (Vec<Vec<f32>>, f64) {
-        let (width, d) = (self.width(), self.dim);
+        let (width, d) = (self.figures(), self.dim);
         let n = f.len() / width;
         let shards: Vec<(Vec<Vec<f32>>, f64)> = f
             .par_chunks(ROWS * width)
@@ -259,7 +259,7 @@ impl Encoder {
     }
 
     fn shard_lesson(&self, f: &[f64], z: &[f64], n: usize) -> (Vec<Vec<f32>>, f64) {
-        let (width, d, outputs) = (self.width(), self.dim, self.network.sizes.outputs);
+        let (width, d, outputs) = (self.figures(), self.dim, self.network.sizes.outputs);
         let pass = self.network.pass(f, f.len() / width, Vec::new());
         let mut by_output = vec![0.0f32; pass.values().len()];
         let mut loss = 0.0;
@@ -302,7 +302,7 @@ impl Encoder {
 
     fn tell(&self, f: &[f64], pass: &Pass) -> Vec<f32> {
         let hidden = pass.last_hidden().chunks_exact(self.network.sizes.width);
-        let rows = f.chunks_exact(self.width()).zip(hidden);
+        let rows = f.chunks_exact(self.figures()).zip(hidden);
         rows.flat_map(|(f, h)| f.iter().map(|&v| v as f32).chain(h.iter().copied()))
             .collect()
     }

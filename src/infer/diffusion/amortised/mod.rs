@@ -204,7 +204,7 @@ impl Trained {
         (2..=1000).contains(&self.levels)
             && self.high.is_finite()
             && self.summary.is_sound()
-            && (self.encoder.width(), self.encoder.dim()) == (width, d)
+            && (self.encoder.figures(), self.encoder.dim()) == (width, d)
             && self.alarm.fits(width)
             && (s.outputs, s.steps, s.contexts) == (2 * d, self.levels, self.encoder.told())
     }

@@ -170,7 +170,7 @@ fn margins(x: &[f64], sizes: &[usize], out: &mut Vec<f64>) {
     let mut inner: usize = x.len();
     for &size in sizes.iter().filter(|_| sizes.len() > 1) {
         inner /= size;
-        if size > LONGEST_AXIS || size < 2 {
+        if !(2..=LONGEST_AXIS).contains(&size) {
             continue;
         }
         for place in 0..size {

@@ -50,6 +50,12 @@ const POOL: usize = 4_000_000;
 /// `BadOption`, `AllFailed` where simulations fail, `Diverged`.
 pub fn train(simulator: &dyn Simulator, settings: &Settings) -> Result<Trained, InferError> {
     let seed = settings.seed.child("amortised", 0);
+    let sizes = simulator.arrays();
+    let numbers: usize = sizes.iter().map(|s| s.iter().product::<usize>()).sum();
+    settings.afford(
+        4 * FIRST * (numbers + simulator.dim()),
+        "amortise fewer numbers, or allow more with --max-mem",
+    )?;
     let mut supply = Supply::new(simulator, seed.child("supply", 0));
     let first = supply.whole(FIRST, seed.child("first", 0))?;
     let summary = Summary::fit(&simulator.arrays(), &first.y, &first.z, simulator.dim());
