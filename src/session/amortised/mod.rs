@@ -9,9 +9,6 @@ mod facts;
 mod files;
 mod source;
 
-#[cfg(test)]
-mod tests;
-
 pub use facts::{DensityFacts, HeldOutFacts, StepFacts, TrainingFacts};
 
 use std::path::Path;
@@ -448,3 +445,6 @@ impl Sampler {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -205,7 +205,7 @@ fn what_cannot_be_amortised_is_refused_at_its_place() {
         ),
         // What is never observed, and not given.
         (
-            "data y: real[3]\nsample p ~ Normal(0, 1)\nfor t in 1..3 { observe y[t] ~ Normal(p * y[t - 1], 1) }\n",
+            "data y: real[3]\nsample p ~ Normal(0, 1)\nobserve y[2] ~ Normal(p, 1)\n",
             "{}",
         ),
     ];

@@ -24,9 +24,6 @@ mod supply;
 mod training;
 mod weights;
 
-#[cfg(test)]
-mod tests;
-
 use std::sync::Arc;
 
 pub use engine::Query;
@@ -209,3 +206,6 @@ impl Trained {
             && (s.outputs, s.steps, s.contexts) == (2 * d, self.levels, self.encoder.told())
     }
 }
+
+#[cfg(test)]
+mod tests;
