@@ -54,13 +54,14 @@ pub use infer::{NoProgress, Progress};
 pub use ir::{Extent, Type};
 pub use lower::{PASSES, Passes};
 pub use session::{
-    Answer, Bound, Calibration, Checkpoint, Description, DiagnosticFacts, DiscreteFacts,
-    DistributionFacts, DrawsFacts, EngineFacts, EvaluationFacts, ExitKind, Failure, Figure,
-    Figures, GraphNode, GraphView, InferRequest, InputFacts, ItemFacts, Limits, LogZFacts,
-    LooFacts, ModuleFacts, NodeKind, NoiseDraws, NoiseFacts, OptionFacts, OutputFacts,
-    ParameterFacts, Program, QuantityFacts, SbcRequest, Session, Simulation, StatementFacts,
-    StatementKind, TimingFacts, WordFacts, builtins, combinators, default_threads, digits_like,
-    distributions, engines, keywords, modules, program_name, report, significant,
+    Answer, Bound, Calibration, Checkpoint, DensityFacts, Description, DiagnosticFacts,
+    DiscreteFacts, DistributionFacts, DrawsFacts, EngineFacts, EvaluationFacts, ExitKind, Failure,
+    Figure, Figures, GraphNode, GraphView, HeldOutFacts, InferRequest, InputFacts, ItemFacts,
+    Limits, LogZFacts, LooFacts, ModuleFacts, NodeKind, NoiseDraws, NoiseFacts, OptionFacts,
+    OutputFacts, ParameterFacts, Program, QuantityFacts, Sampler, SbcRequest, Session, Simulation,
+    StatementFacts, StatementKind, StepFacts, TimingFacts, TrainRequest, TrainingFacts, WordFacts,
+    builtins, combinators, default_threads, digits_like, distributions, engines, keywords, modules,
+    program_name, report, significant,
 };
 pub use store::{
     At, Folder, Format, Inputs, Levels, Loaded, Loader, NoFiles, Record, Stat, StoreError, as_text,

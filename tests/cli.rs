@@ -99,20 +99,6 @@ fn with_json_a_usage_error_is_one_document() {
 }
 
 #[test]
-fn commands_of_later_versions_say_so() {
-    for command in ["train", "query"] {
-        let output = odp(&[command, "x.odp", "--check", "--json"]);
-        assert_eq!(code(&output), 2);
-        assert!(
-            document(&output)["message"]
-                .as_str()
-                .unwrap()
-                .contains(command)
-        );
-    }
-}
-
-#[test]
 fn fmt_rewrites_or_tells() {
     let untidy = file("untidy.odp", b"sample   x~Normal( 0,1 )\n");
     let wrong = file("wrong.odp", b"sample x ~\n");

@@ -36,6 +36,20 @@ Examples:
   odp sbc model.odp --data data.json --infer nuts
   odp sbc model.odp --data data.json --infer smc --sims 500 --out calibration/     goes on where it was interrupted";
 
+const TRAIN_EXAMPLES: &str = "\
+What the program observes is simulated; the given data says sizes and covariates. `docs/amortised.md` lists the options.
+
+Examples:
+  odp train eight_schools.odp --data eight_schools.json --amortize y --out schools.odpz
+  odp train model.odp --set n=20 --amortize y,sigma --out s.odpz -O pre=6000 --seed 1";
+
+const QUERY_EXAMPLES: &str = "\
+Where the sampler does not serve the data, the answer is SMC's, and a warning says why.
+
+Examples:
+  odp query schools.odpz --data new.json
+  odp query schools.odpz --set 'y=[28, 8, -3, 7, -1, 1, 18, 12]' --json | jq .parameters.mu.mean";
+
 const REPORT_EXAMPLES: &str = "\
 Examples:
   odp run model.odp --data d.json --out run.zarr && odp report run.zarr
@@ -66,10 +80,12 @@ pub enum Command {
     Distributions(ListArgs),
     /// Rewrite programs in their one canonical form
     Fmt(FmtArgs),
-    /// Train a sampler for every value of some data (not in this version yet)
-    Train(Later),
-    /// A posterior from a trained sampler (not in this version yet)
-    Query(Later),
+    /// Train a sampler for every value of some observed data
+    #[command(after_help = TRAIN_EXAMPLES)]
+    Train(TrainArgs),
+    /// A posterior from a trained sampler, without training
+    #[command(after_help = QUERY_EXAMPLES)]
+    Query(QueryArgs),
     /// Simulation-based calibration: does an engine draw from the posterior that a program has?
     #[command(after_help = SBC_EXAMPLES)]
     Sbc(SbcArgs),
@@ -173,6 +189,50 @@ pub struct RunArgs {
     /// Write the training's state here every minute and at the end (`diffusion`)
     #[arg(long, value_name = "PATH")]
     pub checkpoint: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct TrainArgs {
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// The data that each query will give, by the names of its declarations
+    #[arg(long, value_name = "NAME,…", required = true, value_delimiter = ',')]
+    pub amortize: Vec<String>,
+    /// Where the sampler goes
+    #[arg(long, value_name = "S.odpz")]
+    pub out: PathBuf,
+    /// Same seed, same sampler; without it a fresh one is drawn and printed
+    #[arg(long, value_name = "S")]
+    pub seed: Option<u64>,
+    /// End with what there is after about so many seconds
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub time_budget: Option<Duration>,
+    /// Threads to use [default: all cores]; the sampler does not depend on it
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub threads: Option<usize>,
+    /// No progress on stderr
+    #[arg(long)]
+    pub quiet: bool,
+    /// An option of the training
+    #[arg(short = 'O', value_name = "name=value", value_parser = pair)]
+    pub options: Vec<(String, String)>,
+}
+
+#[derive(Debug, Args)]
+pub struct QueryArgs {
+    /// What `odp train` wrote
+    #[arg(value_name = "S.odpz")]
+    pub sampler: PathBuf,
+    #[command(flatten)]
+    pub given: GivenArgs,
+    /// Print one JSON document; errors are one too, on stderr
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub draw: DrawArgs,
+    /// How well the model predicts what it has not seen: PSIS-LOO and WAIC
+    #[arg(long)]
+    pub loo: bool,
 }
 
 #[derive(Debug, Args)]
@@ -285,13 +345,6 @@ pub struct FmtArgs {
     pub files: Vec<PathBuf>,
 }
 
-/// A command of a later version: whatever follows it is accepted, so that the answer is about the command.
-#[derive(Debug, Args)]
-pub struct Later {
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
-    pub rest: Vec<String>,
-}
-
 /// Formats by their names on the command line.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 pub enum FormatArg {
@@ -322,16 +375,11 @@ impl Command {
             Command::Graph(a) => a.model.json,
             Command::Engines(a) | Command::Distributions(a) => a.json,
             Command::Fmt(_) | Command::Repl(_) => false,
-            Command::Train(l) | Command::Query(l) => l.wants_json(),
+            Command::Train(a) => a.model.json,
+            Command::Query(a) => a.json,
             Command::Sbc(a) => a.model.json,
             Command::Report(a) => a.json,
         }
-    }
-}
-
-impl Later {
-    fn wants_json(&self) -> bool {
-        self.rest.iter().any(|a| a == "--json")
     }
 }
 

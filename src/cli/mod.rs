@@ -3,7 +3,7 @@
 //! ```text
 //! args      what was typed
 //! load      files and flags -> Inputs, Program, Bound
-//! run check sbc report fmt list   one file a family of commands
+//! run train check sbc report fmt list   one file a family of commands
 //! ```
 
 mod args;
@@ -15,6 +15,7 @@ mod load;
 mod report;
 mod run;
 mod sbc;
+mod train;
 
 use std::process::ExitCode;
 
@@ -51,8 +52,8 @@ fn dispatch(command: &Command, console: &Console, prompt: Prompt) -> Result<u8, 
         Command::Engines(args) => list::engines(args, console),
         Command::Distributions(args) => list::distributions(args, console),
         Command::Fmt(args) => fmt::fmt(args, console),
-        Command::Train(_) => later("train"),
-        Command::Query(_) => later("query"),
+        Command::Train(args) => train::train(args, console),
+        Command::Query(args) => train::query(args, console),
         Command::Sbc(args) => sbc::sbc(args, console),
         Command::Report(args) => report::report(args, console),
         Command::Repl(args) => prompt(&start(args), console),
@@ -67,17 +68,6 @@ fn start(args: &ReplArgs) -> Start {
         limits: load::limits(&args.given),
         seed: args.seed,
     }
-}
-
-/// A command that this version does not have.
-fn later(command: &str) -> Result<u8, Failure> {
-    let message = format!(
-        "`odp {command}` is not in odp {} yet",
-        env!("CARGO_PKG_VERSION")
-    );
-    let report = Report::error("odp::cli::not_yet", message);
-    let report = report.help("`odp --help` lists what there is");
-    Err(Failure::plain(ExitKind::Input, report))
 }
 
 /// Help and version go to stdout; a usage error is told like any other error.

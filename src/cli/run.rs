@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use odp::{Answer, Checkpoint, Failure, Format, InferRequest, default_threads};
+use odp::{Answer, Checkpoint, Failure, Format, InferRequest, SourceMap, default_threads};
 
 use super::args::{DrawArgs, ModelArgs, PriorArgs, RunArgs};
 use super::compiler;
@@ -60,10 +60,7 @@ fn checkpoint(args: &RunArgs) -> Result<Option<Checkpoint>, Failure> {
 }
 
 fn draw(model: &ModelArgs, job: &Job, args: &DrawArgs, console: &Console) -> Result<u8, Failure> {
-    let of_path = || args.out.as_deref().map(Format::of_path);
-    let format = args.format.map(Format::from).or_else(of_path);
-    // Said before the run: nobody should wait for it.
-    format.map_or(Ok(()), Format::available)?;
+    let format = format(args)?;
     let threads = args.threads.unwrap_or_else(default_threads);
     process::use_threads(threads);
     let stop = stop_flag(*console);
@@ -93,7 +90,7 @@ fn draw(model: &ModelArgs, job: &Job, args: &DrawArgs, console: &Console) -> Res
         Ok(mut answer) => {
             loaded.examine(&mut answer);
             answer.loo = answer.loo.filter(|_| job.loo);
-            finish(answer, &loaded, args, format, console)
+            finish(answer, loaded.bound.sources(), args, format, console)
         }
         Err(failure) if stop.load(Ordering::SeqCst) => {
             console.failure(&failure);
@@ -103,10 +100,18 @@ fn draw(model: &ModelArgs, job: &Job, args: &DrawArgs, console: &Console) -> Res
     }
 }
 
-/// Writes and prints an answer.
-fn finish(
+/// How draws are to be written. Said before the run: nobody should wait for it.
+pub fn format(args: &DrawArgs) -> Result<Option<Format>, Failure> {
+    let of_path = || args.out.as_deref().map(Format::of_path);
+    let format = args.format.map(Format::from).or_else(of_path);
+    format.map_or(Ok(()), Format::available)?;
+    Ok(format)
+}
+
+/// Writes and prints an answer, whose reports point into `sources`.
+pub fn finish(
     mut answer: Answer,
-    loaded: &load::Loaded,
+    sources: &SourceMap,
     args: &DrawArgs,
     format: Option<Format>,
     console: &Console,
@@ -116,7 +121,7 @@ fn finish(
         format.write(path, &answer.record)?;
         answer.draws.path = Some(path.display().to_string());
     }
-    console.warnings(&answer.reports, loaded.bound.sources());
+    console.warnings(&answer.reports, sources);
     console.result(&match console.json {
         true => answer.json() + "\n",
         false => text::of_answer(&answer, console.result_colour()),

@@ -50,10 +50,13 @@ pub struct Lowered {
     pub result: Option<String>,
 }
 
-/// Lowers a traced program. `overflow` goes on where unrolling ends.
-pub fn lower(traced: Traced, overflow: Overflow, passes: Passes) -> Lowered {
+/// Lowers a traced program. `overflow` goes on where unrolling ends; where `joint`, the log-weight is not taken apart.
+pub fn lower(traced: Traced, overflow: Overflow, passes: Passes, joint: bool) -> Lowered {
     let mut graph = traced.graph;
-    let parts = split(&graph);
+    let parts = match joint {
+        true => split(&graph).joined(),
+        false => split(&graph),
+    };
     let constant = parts
         .constant
         .iter()

@@ -26,6 +26,24 @@ pub fn roots(term: &Term) -> impl Iterator<Item = NodeId> {
     [Some(term.node), term.mask].into_iter().flatten()
 }
 
+impl Parts {
+    /// The same with all components as one, if there are any.
+    pub fn joined(self) -> Parts {
+        let mut all = Part::default();
+        for part in self.components {
+            all.coordinates.extend(part.coordinates);
+            all.terms.extend(part.terms);
+        }
+        all.coordinates.sort_unstable();
+        all.terms.sort_unstable();
+        let none = all.coordinates.is_empty();
+        Parts {
+            components: if none { Vec::new() } else { vec![all] },
+            constant: self.constant,
+        }
+    }
+}
+
 /// Splits the log-weight into independent components. A program that may overflow is one component.
 pub fn split(graph: &NoiseGraph) -> Parts {
     let all = graph.terms.iter().flat_map(roots).chain(graph.overflow);

@@ -423,7 +423,7 @@ impl Bound {
         share
     }
 
-    fn infer_once(
+    pub(super) fn infer_once(
         &self,
         engine: &dyn infer::Engine,
         request: &InferRequest,

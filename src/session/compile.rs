@@ -139,6 +139,15 @@ impl Origin {
             loader,
         }
     }
+
+    /// The file's name, its text, and where its files come from.
+    pub fn parts(&self) -> (String, String, Arc<dyn Loader>) {
+        let text = self
+            .sources
+            .get(FileId(0))
+            .map_or(String::new(), |s| s.text.to_string());
+        (self.name.clone(), text, self.loader.clone())
+    }
 }
 
 impl std::fmt::Debug for Origin {

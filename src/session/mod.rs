@@ -8,6 +8,7 @@
 //! Nothing here prints, ends the process or touches a global: a host may run many at once.
 
 mod advice;
+mod amortised;
 mod answer;
 mod bound;
 mod catalog;
@@ -31,6 +32,7 @@ mod program;
 mod report;
 mod request;
 mod sbc;
+mod simulated;
 mod statements;
 mod support;
 mod table;
@@ -39,6 +41,7 @@ mod tests;
 mod verdict;
 mod view;
 
+pub use amortised::{DensityFacts, HeldOutFacts, Sampler, StepFacts, TrainRequest, TrainingFacts};
 pub use answer::{
     Answer, DiagnosticFacts, DrawsFacts, EvaluationFacts, Figure, LogZFacts, NoiseFacts, Parts,
     TimingFacts,

@@ -122,7 +122,7 @@ impl Program {
         gather: fn(&Model, &Data) -> Result<trace::Inputs, Vec<TraceError>>,
     ) -> Result<Bound, Failure> {
         let started = Instant::now();
-        let (unroll, passes) = (limits.unroll, limits.passes);
+        let (unroll, passes) = (limits.unroll, (limits.passes, limits.joint));
         self.refuse_faults(inputs)?;
         let data = self.decoded(inputs);
         let bound_inputs = gather(&self.model, &data).map_err(|errors| self.failures(errors))?;
@@ -238,7 +238,7 @@ impl Program {
         &self,
         inputs: &Arc<trace::Inputs>,
         limits: trace::Limits,
-        passes: Passes,
+        (passes, joint): (Passes, bool),
     ) -> Result<Bound, Failure> {
         let traced = trace(&self.model, inputs, limits).map_err(|e| self.failures(vec![e]))?;
         let overflow = Overflow {
@@ -256,7 +256,7 @@ impl Program {
         Ok(Bound::new(
             self.model.clone(),
             inputs.clone(),
-            lower(traced, overflow, passes),
+            lower(traced, overflow, passes, joint),
             self.warnings.clone(),
             description,
         ))

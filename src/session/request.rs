@@ -100,6 +100,8 @@ pub struct Limits {
     pub unroll: Option<usize>,
     /// Which rewrites the compiler makes; they change no answer.
     pub passes: Passes,
+    /// Whether independent parts of the log-weight stay together, as one part.
+    pub joint: bool,
 }
 
 impl Default for Limits {
@@ -113,6 +115,7 @@ impl Default for Limits {
             allow: Vec::new(),
             unroll: None,
             passes: Passes::default(),
+            joint: false,
         }
     }
 }

@@ -1,21 +1,19 @@
 //! A run that another can go on from, in one file.
 //!
-//! ```text
-//! "odp checkpoint\n" | version: u32 | facts, parts | CRC-32 of everything before it
-//! ```
-//! Facts say which run it is, parts what its engine left. Both are [`Packed`].
+//! Facts say which run it is, parts what its engine left. Both are [`Packed`](super::Packed), in a file that is
+//! [sealed](super::sealed).
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
-use super::atomic::write_file;
-use super::packed::{Packed, packed};
-use super::{StoreError, read_bytes};
+use super::StoreError;
+use super::packed::packed;
+use super::sealed::{Broken, Kind};
 
-const MAGIC: &[u8] = b"odp checkpoint\n";
-/// Goes up whenever a file of before would be read wrongly.
-const VERSION: u32 = 2;
+const KIND: Kind = Kind {
+    mark: b"odp checkpoint\n",
+    version: 2,
+    name: "checkpoint",
+};
 
 /// What a checkpoint holds.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -33,11 +31,7 @@ impl CheckpointFile {
     /// # Errors
     /// `Unwritable`.
     pub fn write(&self, path: &Path) -> Result<(), StoreError> {
-        let mut bytes = MAGIC.to_vec();
-        VERSION.pack(&mut bytes);
-        self.pack(&mut bytes);
-        checksum(&bytes).pack(&mut bytes);
-        write_file(path, |out| out.write_all(&bytes))
+        KIND.write(path, self)
     }
 
     /// Reads it, from at most `limit` bytes.
@@ -45,46 +39,14 @@ impl CheckpointFile {
     /// # Errors
     /// `Unreadable`, `TooLarge`, and `BadCheckpoint` for what is no checkpoint, of another version, or damaged.
     pub fn read(path: &Path, limit: u64) -> Result<CheckpointFile, StoreError> {
-        let bad = |what: &str| StoreError::BadCheckpoint {
-            file: path.display().to_string(),
-            what: what.to_string(),
-        };
-        // Looked at first, so that a large file that is something else is not read.
-        if File::open(path).is_ok_and(|file| !begins_like_one(file)) {
-            return Err(bad("it is no checkpoint of odp"));
-        }
-        let bytes = read_bytes(path, limit)?;
-        let (covered, sum) = bytes.split_at(bytes.len().saturating_sub(size_of::<u32>()));
-        let mut body = covered.get(MAGIC.len()..).unwrap_or_default();
-        match u32::unpack(&mut body) {
-            None => return Err(bad("it is cut short")),
-            Some(VERSION) => (),
-            Some(other) => {
-                return Err(bad(&format!(
-                    "its format is version {other}, and this odp reads version {VERSION}"
-                )));
-            }
-        }
-        if u32::unpacked(sum) != Some(checksum(covered)) {
-            return Err(bad("it is cut short or damaged"));
-        }
-        CheckpointFile::unpacked(body).ok_or_else(|| bad("it is damaged"))
+        KIND.read(path, limit).map_err(|broken| match broken {
+            Broken::Store(error) => error,
+            Broken::Odd(what) => StoreError::BadCheckpoint {
+                file: path.display().to_string(),
+                what,
+            },
+        })
     }
-}
-
-/// Whether a file begins as checkpoints do. What cannot be read is left to be told by who reads it.
-fn begins_like_one(file: File) -> bool {
-    let mut start = Vec::new();
-    match file.take(MAGIC.len() as u64).read_to_end(&mut start) {
-        Ok(_) => start == MAGIC,
-        Err(_) => true,
-    }
-}
-
-fn checksum(bytes: &[u8]) -> u32 {
-    let mut crc = flate2::Crc::new();
-    crc.update(bytes);
-    crc.sum()
 }
 
 #[cfg(test)]

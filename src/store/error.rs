@@ -102,6 +102,14 @@ pub enum StoreError {
         /// What is wrong with it.
         what: String,
     },
+    /// No trained sampler, of another version, or damaged.
+    #[error("`{file}` cannot be asked: {what}")]
+    BadSampler {
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        what: String,
+    },
     /// Neither the name nor the first bytes say what it is.
     #[error("`{file}` is no data file that odp knows")]
     UnknownFormat {
@@ -149,6 +157,7 @@ impl StoreError {
             StoreError::BadEntry { .. } => "odp::store::bad_entry",
             StoreError::BadArray { .. } => "odp::store::bad_array",
             StoreError::BadCheckpoint { .. } => "odp::store::bad_checkpoint",
+            StoreError::BadSampler { .. } => "odp::store::bad_sampler",
             StoreError::UnknownFormat { .. } => "odp::store::unknown_format",
             StoreError::NotBuiltWith { .. } => "odp::store::not_built_with",
             StoreError::Outside { .. } => "odp::store::outside",
@@ -186,6 +195,9 @@ impl StoreError {
             StoreError::BadArray { .. } => "write it again with the library that made it",
             StoreError::BadCheckpoint { .. } => {
                 "`--resume` takes what `--checkpoint` of this version of odp wrote"
+            }
+            StoreError::BadSampler { .. } => {
+                "`odp query` takes what `odp train` of this version of odp wrote"
             }
             StoreError::Unwritable { .. } => {
                 "choose a path in a folder that exists, and that you may write to"

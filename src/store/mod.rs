@@ -5,6 +5,7 @@
 //! Record (draws, statistics, observed data)  ->  Zarr, CmdStan's CSV, JSON
 //! what a run left  ->  Record again
 //! what an engine left  ->  CheckpointFile  ->  what an engine left
+//! a trained sampler with its program and data  ->  SamplerFile  ->  the same
 //! use "helpers.odp", csv("d.csv")  ->  Loader (stays in its folder)  ->  text, or Asset
 //! ```
 //!
@@ -28,6 +29,8 @@ mod packed;
 mod parquet;
 mod record;
 mod reread;
+mod sampler;
+mod sealed;
 mod stan_csv;
 mod zarr;
 mod zip;
@@ -42,3 +45,4 @@ pub use packed::Packed;
 pub(crate) use packed::packed;
 pub use record::{Record, Stat};
 pub use reread::read_record;
+pub use sampler::{SamplerFile, UsedFile};

@@ -56,7 +56,7 @@ macro_rules! numbers {
         }
     )*};
 }
-numbers!(u8, u32, u64, i32, f32, f64);
+numbers!(u8, u32, u64, u128, i32, i64, f32, f64);
 
 impl Packed for bool {
     fn pack(&self, out: &mut Vec<u8>) {

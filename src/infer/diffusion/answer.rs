@@ -86,7 +86,8 @@ pub(super) fn draw(
     trainer.evaluations += moved.evaluations;
     let evidence = Evidence {
         smc: taught.first.and_then(Particles::evidence),
-        frail: particles.is_some_and(Particles::frail),
+        frail: taught.first.is_some_and(Particles::frail) && taught.settled != Some(true),
+        unsettled: taught.settled == Some(false),
         particles: trained.eubo.is_finite().then_some(trained.eubo),
         failed,
         drift: moved.drift,

@@ -22,6 +22,7 @@ const MOST_GROUPS: usize = 64;
 const GAIN: f64 = 0.05;
 
 /// A policy with the zero network.
+#[derive(Clone)]
 pub(crate) struct Candidate {
     pub policy: Policy,
     pub train: Points,
@@ -99,6 +100,7 @@ pub(crate) fn policy(
         schedule,
         network: None,
         steer: None,
+        told: Vec::new(),
     }
 }
 

@@ -76,6 +76,21 @@ impl Frame {
         }
     }
 
+    /// From a mean and L itself, `[d, d]`, lower triangular with a positive diagonal; `None` where it is not, or not finite.
+    pub fn lower(mean: Vec<f64>, lower: Vec<f64>) -> Option<Frame> {
+        let d = mean.len();
+        let diagonal = || (0..d).map(|i| lower[i * d + i]);
+        let log_det: f64 = diagonal().map(f64::ln).sum();
+        let finite = mean.iter().chain(&lower).all(|v| v.is_finite()) && log_det.is_finite();
+        (finite && diagonal().all(|l| l > 0.0)).then_some(Frame {
+            mean,
+            lower,
+            log_det,
+            shape: Shape::Lower,
+            bend: None,
+        })
+    }
+
     /// The same place with the covariance scaled by `factor`.
     pub fn inflated(&self, factor: f64) -> Frame {
         let d = self.mean.len();

@@ -91,6 +91,11 @@ impl Tape {
         out
     }
 
+    /// The values of the last hidden layer, `[steps, batch, width]`.
+    pub fn last_hidden(&self) -> &[f32] {
+        self.hidden.last().map_or(&[], Vec::as_slice)
+    }
+
     /// The gradient of Σ output · `by_output` by every parameter, of all steps.
     pub fn gradient(&mut self, network: &Network, by_output: &[f32]) -> Vec<Vec<f32>> {
         let Sizes {

@@ -54,13 +54,20 @@ packed!(Points { k, x, log_r, log_p });
 impl Layout {
     /// Everything is noise.
     pub fn noise(target: &dyn Target) -> Layout {
-        let sites = &target.structure().discrete;
         Layout {
-            dim: target.dim(),
-            continuous: (0..target.dim()).collect(),
+            n_sites: target.structure().discrete.len(),
+            ..Layout::of_noise(target.dim())
+        }
+    }
+
+    /// So many coordinates of noise, and no sites.
+    pub fn of_noise(dim: usize) -> Layout {
+        Layout {
+            dim,
+            continuous: (0..dim).collect(),
             sites: Vec::new(),
             noise_sites: Vec::new(),
-            n_sites: sites.len(),
+            n_sites: 0,
         }
     }
 

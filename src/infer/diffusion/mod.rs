@@ -12,6 +12,7 @@
 //! discrete sites and modes being drawn as values, and in what leaves: reweighted draws with a verdict.
 
 mod adam;
+pub mod amortised;
 mod answer;
 mod average;
 mod bend;
@@ -64,6 +65,7 @@ use crate::lower::Target;
 pub struct Diffusion;
 
 /// A policy with what is known about it.
+#[derive(Clone)]
 struct Trained {
     candidate: Candidate,
     /// Mean log-weight of held-out particles.
@@ -71,10 +73,12 @@ struct Trained {
 }
 
 /// The particles that were learned from: those of the warm-up, and those that took their place, or the same.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Taught<'a> {
     first: Option<&'a Particles>,
     last: Option<&'a Particles>,
+    /// Whether learning from its own paths has come to an end, where it was tried.
+    settled: Option<bool>,
 }
 
 impl Engine for Diffusion {
@@ -125,7 +129,8 @@ impl Engine for Diffusion {
         let done = Instant::now();
         let taught = Taught {
             first: particles,
-            last: renewed.as_ref().or(particles),
+            last: renewed.teacher.as_ref().or(particles),
+            settled: renewed.settled,
         };
         let mut outcome = answer::draw(&mut trainer, &mut trained, taught, settings)?;
         outcome.evaluations.log_r += trainer.evaluations + particles.map_or(0, |p| p.evaluations);

@@ -20,6 +20,7 @@ use super::fused::Tape;
 use super::plain;
 use crate::base::Stream;
 use crate::compute::dense::Activation;
+use crate::store::packed;
 
 /// Which sizes the network has.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,6 +32,15 @@ pub(crate) struct Sizes {
     pub depth: usize,
     pub outputs: usize,
 }
+
+packed!(Sizes {
+    inputs,
+    contexts,
+    steps,
+    width,
+    depth,
+    outputs
+});
 
 /// Who computes passes.
 #[derive(Clone)]
@@ -168,6 +178,14 @@ impl Pass {
         match self {
             Pass::Fused(tape) => &tape.values,
             Pass::Burn { values, .. } => values,
+        }
+    }
+
+    /// The values of the last hidden layer, `[steps * batch, width]`; nothing where burn has computed them.
+    pub fn last_hidden(&self) -> &[f32] {
+        match self {
+            Pass::Fused(tape) => tape.last_hidden(),
+            Pass::Burn { .. } => &[],
         }
     }
 

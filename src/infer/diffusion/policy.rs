@@ -44,6 +44,8 @@ pub(crate) struct Policy {
     pub network: Option<Network>,
     /// Gradients beside the network's word, where they are used.
     pub steer: Option<Steer>,
+    /// What the network is told beside the values and the part, the same for all paths: a data set's summary.
+    pub told: Vec<f32>,
 }
 
 /// Paths, their ends and the pieces of their weights.
@@ -77,7 +79,7 @@ impl Policy {
         } else {
             0
         };
-        parts + self.site_columns().iter().sum::<usize>()
+        parts + self.site_columns().iter().sum::<usize>() + self.told.len()
     }
 
     fn site_columns(&self) -> Vec<usize> {
@@ -113,6 +115,7 @@ impl Policy {
                 }
                 at += width;
             }
+            row[at..].copy_from_slice(&self.told);
         }
         out
     }
@@ -380,7 +383,8 @@ impl Policy {
         paths
     }
 
-    fn noised(&self, clean: Vec<f64>, stream: &mut Stream) -> Vec<f64> {
+    /// All states of paths with given clean ends `[n, d]`, by the reference's noising.
+    pub fn noised(&self, clean: Vec<f64>, stream: &mut Stream) -> Vec<f64> {
         let size = clean.len();
         let mut states = clean;
         for (s, step) in self.schedule.steps.iter().enumerate() {
@@ -465,7 +469,7 @@ impl Policy {
 
     /// Σ_steps [log policy − log reference] from the network's outputs `[steps, n, 2 d]`; its gradient by them goes to
     /// `by_output`, unless that is empty.
-    fn ratios(&self, paths: &mut Paths, values: &[f32], by_output: &mut [f32]) {
+    pub fn ratios(&self, paths: &mut Paths, values: &[f32], by_output: &mut [f32]) {
         let (d, size) = (self.frames.dim, paths.n * self.frames.dim);
         let mut ratio = vec![0.0; paths.n];
         let mut sheet = Sheet::default();

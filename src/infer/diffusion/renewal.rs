@@ -11,17 +11,25 @@ use crate::infer::InferError;
 use crate::infer::smc::{self, Particles};
 
 /// Most rounds.
-const ROUNDS: u64 = 2;
+const ROUNDS: u64 = 8;
 /// Shares of effective paths: above the first nothing is to be gained, below the second nothing is to be learned.
-const GOOD: f64 = 0.75;
+const PERFECT: f64 = 0.97;
 const TOO_FEW: f64 = 0.03;
-/// Share of the old effective paths that new ones must be worth where they find nothing more.
-const EVEN: f64 = 0.8;
+/// Share of effective paths from which on two rounds that agree about Z have settled.
+const GOOD: f64 = 0.75;
 /// Exact moves that set resampled relatives apart.
 const MOVES: usize = 8;
 
-/// Trains anew from the sampler's own weighted paths while its particles are frail and that does it good; returns the
-/// particles that were learned from last, if others than the first.
+/// What renewing came to.
+#[derive(Default)]
+pub(super) struct Renewed {
+    /// The particles that were learned from last, if others than the first.
+    pub teacher: Option<Particles>,
+    /// Whether rounds came to agree about Z; `None` where there was no round.
+    pub settled: Option<bool>,
+}
+
+/// Trains anew from the sampler's own weighted paths where its particles are frail, until nothing changes any more.
 ///
 /// # Errors
 /// As of training.
@@ -29,19 +37,17 @@ pub(super) fn renew(
     trainer: &mut Trainer,
     trained: &mut Trained,
     particles: Option<&Particles>,
-) -> Result<Option<Particles>, InferError> {
-    let mut teacher: Option<Particles> = None;
-    let Some(first) = particles else {
-        return Ok(None);
-    };
+) -> Result<Renewed, InferError> {
+    let mut renewed = Renewed::default();
+    if trainer.recipe.steps == 0 || !particles.is_some_and(Particles::frail) {
+        return Ok(renewed);
+    }
     let mut paths = weigh(trainer, trained, 0);
+    // A round that finds more has uneven weights at first: it is gone on from, but the evenest that finds as much is kept.
+    let mut best = (trained.clone(), paths.log_z, paths.se, paths.ess);
     for round in 0..ROUNDS {
-        let frail = teacher.as_ref().unwrap_or(first).frail();
         let share = paths.ess / paths.log_w.len() as f64;
-        if !frail || trainer.recipe.steps == 0 || trainer.budget.exhausted() {
-            break;
-        }
-        if !(TOO_FEW..GOOD).contains(&share) {
+        if trainer.budget.exhausted() || !(TOO_FEW..PERFECT).contains(&share) {
             break;
         }
         let Some(pupil) = resampled(trainer, trained, &paths, round) else {
@@ -49,21 +55,28 @@ pub(super) fn renew(
         };
         let again = super::train(trainer, Some(&pupil))?;
         let new = weigh(trainer, &again, round + 1);
-        eprintln!("RENEW {:.3} {:.3} {:.0} {:.2} -> {:.3} {:.3} {:.0} {:.2}", paths.log_z, paths.se, paths.ess, paths.khat, new.log_z, new.se, new.ess, new.khat);
-        if !better(&new, &paths) {
+        let more = new.log_z - paths.log_z;
+        let error = new.se.hypot(paths.se);
+        if more < -3.0 * error || more.is_nan() {
+            renewed.settled = Some(false);
             break;
         }
-        (*trained, paths, teacher) = (again, new, Some(pupil));
+        let even = |w: &Weighted| w.ess > GOOD * w.log_w.len() as f64;
+        let settled = more.abs() < 2.0 * error && even(&new) && even(&paths);
+        *trained = again;
+        paths = new;
+        let above = paths.log_z - best.1;
+        if paths.ess > best.3 || above > 2.0 * paths.se.hypot(best.2) {
+            best = (trained.clone(), paths.log_z, paths.se, paths.ess);
+            renewed.teacher = Some(pupil);
+        }
+        renewed.settled = Some(settled);
+        if settled {
+            break;
+        }
     }
-    Ok(teacher)
-}
-
-/// Whether new paths find more than the old ones, or no less and are about as even.
-fn better(new: &Weighted, old: &Weighted) -> bool {
-    let more = new.log_z - old.log_z;
-    let error = old.se.hypot(new.se);
-    let even = new.ess > EVEN * old.ess && more > -3.0 * error;
-    (even || more > 2.0 * error) && new.khat < new.khat_limit().max(old.khat)
+    *trained = best.0;
+    Ok(renewed)
 }
 
 fn weigh(trainer: &mut Trainer, trained: &Trained, round: u64) -> Weighted {

@@ -561,7 +561,7 @@ fn denoising_gradient(
 }
 
 /// Sum in the shards' order, whatever thread computed them.
-fn sum(gradients: impl Iterator<Item = Vec<Vec<f32>>>) -> Option<Vec<Vec<f32>>> {
+pub(super) fn sum(gradients: impl Iterator<Item = Vec<Vec<f32>>>) -> Option<Vec<Vec<f32>>> {
     gradients.reduce(|mut a, b| {
         a.iter_mut()
             .zip(b)
@@ -571,6 +571,6 @@ fn sum(gradients: impl Iterator<Item = Vec<Vec<f32>>>) -> Option<Vec<Vec<f32>>> 
 }
 
 /// Constant over the first half, then linearly down to a twentieth.
-fn decay(i: usize, steps: usize) -> f64 {
+pub(super) fn decay(i: usize, steps: usize) -> f64 {
     (2.0 * (steps - i) as f64 / steps as f64).clamp(0.05, 1.0)
 }

@@ -9,6 +9,8 @@ pub(crate) struct Evidence {
     pub smc: Option<(f64, f64)>,
     /// Whether SMC's particles may be off, by their own account.
     pub frail: bool,
+    /// Whether it learned from its own paths in their place, and was still finding more.
+    pub unsettled: bool,
     /// Mean log-weight of SMC's held-out particles under the policy.
     pub particles: Option<f64>,
     /// Share of the policy's paths that failed: trajectories of the warm-up may fail as they like.
@@ -68,7 +70,7 @@ pub(crate) fn verdict(w: &Weighted, evidence: &Evidence) -> Vec<String> {
             evidence.drift.coordinate, evidence.drift.before
         ));
     }
-    if evidence.frail && w.ess < VERY_GOOD * n as f64 {
+    if evidence.frail && (evidence.unsettled || w.ess < VERY_GOOD * n as f64) {
         against.push(
             "the particles that the sampler learned from had not come to rest, or descend from few, and its own paths are not so even as to make up for that".to_string(),
         );

@@ -24,10 +24,10 @@ use std::sync::atomic::Ordering;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::{Bound, ExitKind, Failure, InferRequest, Limits, NoiseDraws, Program};
-use crate::base::{Report, Seed};
+use super::simulated::refuse_weights;
+use super::{Bound, Failure, InferRequest, Limits, NoiseDraws, Program};
+use crate::base::Seed;
 use crate::store::Inputs;
-use crate::trace::TermKind;
 use data::Simulator;
 
 /// What a calibration asks for.
@@ -78,7 +78,7 @@ impl Program {
     ) -> Result<Calibration, Failure> {
         let simulator = Simulator::new(self, inputs, limits, request)?;
         let first = simulator.inputs(0);
-        self.refuse_weights(&self.bind(&first, limits)?)?;
+        refuse_weights(&self.bind(&first, limits)?, "calibration")?;
         let held: Vec<usize> = done.iter().map(|s| s.sim).collect();
         let missing: Vec<usize> = (0..request.sims).filter(|i| !held.contains(i)).collect();
         let finished = Mutex::new(held.len());
@@ -157,35 +157,6 @@ impl Program {
                 &picked,
                 seed,
             ),
-        })
-    }
-
-    /// Weights that are no observations cannot be simulated.
-    fn refuse_weights(&self, bound: &Bound) -> Result<(), Failure> {
-        let terms = &bound.lowered.graph.terms;
-        let odd = terms.iter().find_map(|t| {
-            let what = match t.kind {
-                TermKind::Factor => "`factor` weighs executions",
-                TermKind::Condition => "`condition` rules executions out",
-                TermKind::Improper => "an improper prior",
-                _ => return None,
-            };
-            Some((what, t.span))
-        });
-        let Some((what, span)) = odd else {
-            return Ok(());
-        };
-        let report = Report::error(
-            "odp::session::not_simulable",
-            "calibration draws data from the program, and this weight cannot be drawn from",
-        );
-        let report = report.label(span, what).help(
-            "write it as a distribution: `sample` from what the weight makes of the prior, or `observe` data by it",
-        );
-        Err(Failure {
-            reports: vec![report],
-            exit: ExitKind::Model,
-            sources: self.sources().clone(),
         })
     }
 }
