@@ -1,6 +1,9 @@
 //! Independent components, each inferred alone, as one answer.
 
+use rand::RngExt;
+
 use crate::base::Seed;
+use crate::draws::{normalized, systematic};
 use crate::infer::{Diagnostics, Evaluations, LogZ, Noise, Outcome, Timing};
 use crate::lower::{Structure, Target};
 
@@ -87,47 +90,25 @@ fn side_by_side(a: Noise, b: &Noise) -> Noise {
 /// Draws of equal weight in a random order, so that independent components can be put side by side.
 pub(super) fn equal_weights(mut outcome: Outcome, n: usize, seed: Seed) -> Outcome {
     let noise = &outcome.noise;
-    let chosen: Vec<usize> = match &noise.log_weights {
-        Some(w) => {
-            let top = w.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            let mut sums = Vec::with_capacity(w.len());
-            let mut total = 0.0;
-            for x in w {
-                total += (x - top).exp();
-                sums.push(total);
-            }
-            let offset = uniform(seed, "offset", 1)[0];
-            (0..n)
-                .map(|i| {
-                    sums.partition_point(|s| *s < (i as f64 + offset) / n as f64 * total)
-                        .min(w.len() - 1)
-                })
-                .collect()
-        }
+    let mut chosen: Vec<usize> = match &noise.log_weights {
+        Some(w) => match normalized(w) {
+            Some(weights) => systematic(&weights, n, &mut seed.stream("offset", 0)),
+            None => Vec::new(),
+        },
         None if noise.chains > 1 => return outcome,
         None => (0..noise.n).collect(),
     };
-    let keys = uniform(seed, "shuffle", chosen.len());
-    let mut order: Vec<usize> = (0..chosen.len()).collect();
-    order.sort_by(|&a, &b| keys[a].total_cmp(&keys[b]));
-    let dim = noise.dim;
-    let mut z = Vec::with_capacity(chosen.len() * dim);
-    for &o in &order {
-        z.extend_from_slice(&noise.z[chosen[o] * dim..(chosen[o] + 1) * dim]);
+    let mut rng = seed.stream("shuffle", 0);
+    for i in (1..chosen.len()).rev() {
+        chosen.swap(i, rng.random_range(0..=i));
     }
-    outcome.noise.n = order.len();
-    outcome.noise.z = z;
+    let dim = noise.dim;
+    let rows = chosen.iter().map(|&i| &noise.z[i * dim..(i + 1) * dim]);
+    outcome.noise.z = rows.flatten().copied().collect();
+    outcome.noise.n = chosen.len();
     outcome.noise.log_weights = None;
     outcome.noise.lineage = None;
     outcome
-}
-
-fn uniform(seed: Seed, purpose: &str, n: usize) -> Vec<f64> {
-    use rand_chacha::rand_core::Rng;
-    let mut stream = seed.stream(purpose, 0);
-    (0..n)
-        .map(|_| (stream.next_u64() >> 11) as f64 / (1u64 << 53) as f64)
-        .collect()
 }
 
 /// The target of a program without evidence: no coordinates, weight 1.
