@@ -87,6 +87,51 @@ fn side_by_side(a: Noise, b: &Noise) -> Noise {
     }
 }
 
+/// The outcome of `k` components that are one function of their noise, from an outcome of k·n draws of one of them.
+///
+/// Every draw goes to one component only, so that the components' draws are as independent of each other as the draws of
+/// one are: of chains each gets its own stretch, of other draws (which are in random order) its own share. The
+/// components' log Z are one estimate, k times: its error counts k times, not √k times.
+pub(super) fn dealt(mut outcome: Outcome, k: usize) -> Outcome {
+    if k == 1 {
+        return outcome;
+    }
+    let times = k as f64;
+    outcome.log_z = outcome.log_z.map(|z| LogZ {
+        estimate: z.estimate * times,
+        se: z.se * times,
+        elbo: z.elbo.map(|x| x * times),
+        eubo: z.eubo.map(|x| x * times),
+    });
+    // Sums over the components see the error of all k·n draws k times.
+    let each = |x: Option<f64>| x.map(|x| x / times);
+    outcome.equal_weight_ess = each(outcome.equal_weight_ess);
+    outcome.diagnostics.ess_bulk_min = each(outcome.diagnostics.ess_bulk_min);
+    outcome.diagnostics.ess_tail_min = each(outcome.diagnostics.ess_tail_min);
+    let noise = &outcome.noise;
+    let (dim, chains) = (noise.dim, noise.chains.max(1));
+    let length = noise.n / chains;
+    let own = length / k;
+    let mut z = Vec::with_capacity(chains * own * k * dim);
+    for chain in 0..chains {
+        for draw in 0..own {
+            for member in 0..k {
+                let at = (chain * length + member * own + draw) * dim;
+                z.extend_from_slice(&noise.z[at..at + dim]);
+            }
+        }
+    }
+    outcome.noise = Noise {
+        z,
+        n: chains * own,
+        dim: dim * k,
+        chains: noise.chains,
+        log_weights: None,
+        lineage: None,
+    };
+    outcome
+}
+
 /// Draws of equal weight in a random order, so that independent components can be put side by side.
 pub(super) fn equal_weights(mut outcome: Outcome, n: usize, seed: Seed) -> Outcome {
     let noise = &outcome.noise;
