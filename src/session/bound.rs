@@ -8,7 +8,7 @@ use rand_distr::{Distribution, StandardNormal};
 
 use super::answer::equally_weighted;
 use super::failure::MOST_JUMPS;
-use super::parts::{Nothing, combine, dealt, equal_weights};
+use super::parts::{Alone, Nothing, together};
 use super::program::exit_kind;
 use super::verdict::{Finding, MUCH_BEYOND, Run, verdict};
 use super::{
@@ -547,7 +547,7 @@ impl Bound {
         checkpoint: Option<&Arc<Checkpoint>>,
     ) -> Result<Outcome, Failure> {
         let components = &self.lowered.components;
-        let mut whole: Option<Outcome> = None;
+        let mut found: Vec<Alone> = Vec::new();
         for (i, component) in components.iter().enumerate() {
             let alike = component.members().len();
             // As many draws of each chain as of the chains of other components.
@@ -569,17 +569,14 @@ impl Bound {
             if let Some(e) = component.error() {
                 return Err(self.failure(e.report, exit_kind(e.class)));
             }
-            let outcome = if components.len() == 1 && alike == 1 {
-                outcome
-            } else {
-                dealt(equal_weights(outcome, n_draws, own.seed), alike)
-            };
-            whole = Some(match whole {
-                None => outcome,
-                Some(before) => combine(before, outcome),
+            found.push(Alone {
+                outcome,
+                alike,
+                n_draws,
+                seed: own.seed,
             });
         }
-        let mut outcome = match whole {
+        let mut outcome = match together(found) {
             Some(outcome) => outcome,
             None => engine
                 .run(&Nothing::new(), settings)

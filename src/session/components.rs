@@ -174,6 +174,8 @@ fn branches_stay_with_what_they_depend_on() {
     let text =
         "sample x[i in 0..6] ~ Normal(0, 1)\nfor i in 0..6 { condition x[i] > -1 }\nfactor 2\n";
     assert_eq!(counted(text), (6, 1));
+    let text = "sample b[i in 0..3] ~ Flip(0.3)\nfor i in 0..2 { if b[i] { observe 1.0 ~ Normal(0, 1) } }\n";
+    assert_eq!(counted(text), (2, 1));
     let text = "sample x[i in 0..4] ~ Normal(0, 1)\nsample k[i in 0..4] ~ Poisson(exp(x[i]))\nobserve [1, 0, 1, 2] ~ Poisson(k + 0.5)\n";
     assert_eq!(counted(text), (4, 3));
 }
@@ -210,6 +212,18 @@ fn discrete_sites_keep_their_names_and_values() {
         .collect();
     names.sort();
     assert_eq!(names, ["k[0]", "k[1]", "k[2]", "k[3]", "m[1]"]);
+}
+
+#[test]
+fn enumeration_of_components_is_exact() {
+    let text = "sample k[i in 0..6] ~ Bernoulli(0.3)\nobserve [1, 0, 1, 1, 0, 1] ~ Bernoulli(0.1 + 0.6 * k)\nreturn { both: real(k[0]) * real(k[2]) }\n";
+    assert_eq!(counted(text), (6, 2));
+    let answer = inferred(text, "enumerate", 100);
+    // P(k = 1 | y = 1) = .3 · .7 / (.3 · .7 + .7 · .1) = .75, and P(y = 1) = .28.
+    let mean = answer.parameters[0].1.mean.unwrap();
+    assert!((mean - 0.5625).abs() < 1e-12, "{mean}");
+    let z = 4.0 * 0.28f64.ln() + 2.0 * 0.72f64.ln();
+    assert!((answer.log_z.estimate.unwrap() - z).abs() < 1e-12);
 }
 
 #[test]

@@ -7,8 +7,75 @@ use crate::draws::{normalized, systematic};
 use crate::infer::{Diagnostics, Evaluations, LogZ, Noise, Outcome, Timing};
 use crate::lower::{Structure, Target};
 
+/// Most executions of a program whose components are enumerated, one by one.
+const MOST_EXECUTIONS: usize = 1 << 16;
+
+/// What an engine found for one component.
+pub(super) struct Alone {
+    /// The engine's answer.
+    pub outcome: Outcome,
+    /// Components that it holds for.
+    pub alike: usize,
+    /// Draws that were asked for, for all of them.
+    pub n_draws: usize,
+    /// The component's seed.
+    pub seed: Seed,
+}
+
+/// All components as one; `None` where there are none.
+pub(super) fn together(mut all: Vec<Alone>) -> Option<Outcome> {
+    if let [one] = &mut all[..]
+        && one.alike == 1
+    {
+        return Some(std::mem::take(&mut one.outcome));
+    }
+    if let Some(exact) = product(&all) {
+        return Some(exact);
+    }
+    let each = all
+        .into_iter()
+        .map(|a| dealt(equal_weights(a.outcome, a.n_draws, a.seed), a.alike));
+    each.reduce(combine)
+}
+
+/// Components whose draws are all there is, as one of that kind, if it is not too large.
+fn product(all: &[Alone]) -> Option<Outcome> {
+    let members = || all.iter().flat_map(|a| std::iter::repeat_n(a, a.alike));
+    let mut n = 1usize;
+    for a in members() {
+        n = n.checked_mul(a.outcome.noise.n)?;
+        if !a.outcome.exact || n > MOST_EXECUTIONS {
+            return None;
+        }
+    }
+    let noise = members().map(|a| a.outcome.noise.clone()).reduce(crossed)?;
+    let whole = members().map(|a| a.outcome.clone()).reduce(combine)?;
+    Some(Outcome { noise, ..whole })
+}
+
+/// Every draw of one beside every draw of the other.
+fn crossed(a: Noise, b: Noise) -> Noise {
+    let weight = |x: &Noise, i: usize| x.log_weights.as_ref().map_or(0.0, |w| w[i]);
+    let (mut z, mut weights) = (Vec::new(), Vec::new());
+    for i in 0..a.n {
+        for j in 0..b.n {
+            z.extend_from_slice(&a.z[i * a.dim..(i + 1) * a.dim]);
+            z.extend_from_slice(&b.z[j * b.dim..(j + 1) * b.dim]);
+            weights.push(weight(&a, i) + weight(&b, j));
+        }
+    }
+    Noise {
+        z,
+        n: a.n * b.n,
+        dim: a.dim + b.dim,
+        chains: 1,
+        log_weights: Some(weights),
+        lineage: None,
+    }
+}
+
 /// Two independent components' outcomes as one.
-pub(super) fn combine(a: Outcome, b: Outcome) -> Outcome {
+fn combine(a: Outcome, b: Outcome) -> Outcome {
     let least = |x: Option<f64>, y: Option<f64>| x.zip(y).map(|(x, y)| x.min(y)).or(x).or(y);
     let most = |x: Option<f64>, y: Option<f64>| x.zip(y).map(|(x, y)| x.max(y)).or(x).or(y);
     let log_z = a.log_z.zip(b.log_z).map(|(x, y)| LogZ {
@@ -92,7 +159,7 @@ fn side_by_side(a: Noise, b: &Noise) -> Noise {
 /// Every draw goes to one component only, so that the components' draws are as independent of each other as the draws of
 /// one are: of chains each gets its own stretch, of other draws (which are in random order) its own share. The
 /// components' log Z are one estimate, k times: its error counts k times, not √k times.
-pub(super) fn dealt(mut outcome: Outcome, k: usize) -> Outcome {
+fn dealt(mut outcome: Outcome, k: usize) -> Outcome {
     if k == 1 {
         return outcome;
     }
@@ -133,7 +200,7 @@ pub(super) fn dealt(mut outcome: Outcome, k: usize) -> Outcome {
 }
 
 /// Draws of equal weight in a random order, so that independent components can be put side by side.
-pub(super) fn equal_weights(mut outcome: Outcome, n: usize, seed: Seed) -> Outcome {
+fn equal_weights(mut outcome: Outcome, n: usize, seed: Seed) -> Outcome {
     let noise = &outcome.noise;
     let mut chosen: Vec<usize> = match &noise.log_weights {
         Some(w) => match normalized(w) {
@@ -151,6 +218,7 @@ pub(super) fn equal_weights(mut outcome: Outcome, n: usize, seed: Seed) -> Outco
     let rows = chosen.iter().map(|&i| &noise.z[i * dim..(i + 1) * dim]);
     outcome.noise.z = rows.flatten().copied().collect();
     outcome.noise.n = chosen.len();
+    outcome.exact = false;
     outcome.noise.log_weights = None;
     outcome.noise.lineage = None;
     outcome

@@ -223,6 +223,14 @@ impl<'a> Splitter<'a> {
                 }
             }
         }
+        // A known weight that some executions have: it belongs to what decides which.
+        let mask = self.graph.terms[term].mask;
+        if found.is_empty()
+            && let Some(c) = mask.and_then(|m| self.classes.touches[m.index()].of(0))
+        {
+            let class = self.classes.groups.find(c as usize);
+            return vec![(class, loose)];
+        }
         // What no noise reaches goes with what is there.
         if let Some((_, first)) = found.first_mut() {
             first.extend(loose);
