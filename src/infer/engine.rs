@@ -110,6 +110,17 @@ impl Settings {
         }
     }
 
+    /// How many weighted executions the draws are best taken from: as many as there are draws, and more where one log Z
+    /// counts several times, for then its error does.
+    pub(crate) fn weighed(&self) -> usize {
+        const MORE: usize = 4;
+        const MOST: usize = 1 << 18;
+        match self.alike {
+            1 => self.n_draws,
+            _ => (MORE * self.n_draws).min(MOST).max(self.n_draws),
+        }
+    }
+
     /// Refuses to hold more numbers at once than memory allows.
     ///
     /// # Errors

@@ -179,6 +179,9 @@ fn dealt(mut outcome: Outcome, k: usize) -> Outcome {
     let (dim, chains) = (noise.dim, noise.chains.max(1));
     let length = noise.n / chains;
     let own = length / k;
+    // More may have been weighed than was drawn.
+    let most = (chains * own) as f64;
+    outcome.diagnostics.is_ess = outcome.diagnostics.is_ess.map(|x| (x / times).min(most));
     let mut z = Vec::with_capacity(chains * own * k * dim);
     for chain in 0..chains {
         for draw in 0..own {

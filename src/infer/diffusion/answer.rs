@@ -12,16 +12,6 @@ use crate::infer::smc::{self, Particles, Refreshed};
 use crate::infer::{Diagnostics, Evaluations, InferError, LogZ, Noise, Outcome, Settings};
 use crate::lower::Target;
 
-/// As many paths as draws; more where one log Z counts several times, for then its error does.
-fn usual_paths(settings: &Settings) -> usize {
-    const MORE: usize = 4;
-    const MOST: usize = 1 << 18;
-    match settings.alike {
-        1 => settings.n_draws,
-        _ => (MORE * settings.n_draws).min(MOST).max(settings.n_draws),
-    }
-}
-
 /// Weighted paths, resampled and moved, with everything that speaks for or against them.
 pub(super) fn draw(
     trainer: &mut Trainer,
@@ -30,7 +20,7 @@ pub(super) fn draw(
     settings: &Settings,
 ) -> Result<Outcome, InferError> {
     let (target, recipe, seed) = (trainer.target, trainer.recipe, trainer.seed);
-    let n_paths = recipe.paths.unwrap_or(usual_paths(settings)).max(16);
+    let n_paths = recipe.paths.unwrap_or(settings.weighed()).max(16);
     let broad = broad(&trained.candidate);
     settings.progress.update("drawing", 0, None, "");
     let mut weigh = |trained: &Trained, share: f64, attempt: u64| {
