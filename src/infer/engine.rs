@@ -72,6 +72,9 @@ pub trait Keeper: Send + Sync {
 pub struct Settings {
     /// Draws wanted in total, over all chains.
     pub n_draws: usize,
+    /// Components that are this one's like, itself included: the draws are dealt out among them, and each adds this log Z
+    /// to the program's.
+    pub alike: usize,
     /// Chains, for engines that have them.
     pub n_chains: usize,
     /// The run's seed; all randomness comes from it.
@@ -95,6 +98,7 @@ impl Settings {
     pub fn new(n_draws: usize, seed: Seed) -> Settings {
         Settings {
             n_draws,
+            alike: 1,
             n_chains: 4,
             seed,
             options: Options::default(),
@@ -103,6 +107,17 @@ impl Settings {
             threads: 1,
             max_bytes: None,
             keeper: None,
+        }
+    }
+
+    /// How many weighted executions the draws are best taken from: as many as there are draws, and more where one log Z
+    /// counts several times, for then its error does.
+    pub(crate) fn weighed(&self) -> usize {
+        const MORE: usize = 4;
+        const MOST: usize = 1 << 18;
+        match self.alike {
+            1 => self.n_draws,
+            _ => (MORE * self.n_draws).min(MOST).max(self.n_draws),
         }
     }
 

@@ -62,7 +62,7 @@ impl Engine for Smc {
         };
         let n = o
             .count("particles", 8)?
-            .unwrap_or_else(|| default_particles(settings.n_draws, target.dim()));
+            .unwrap_or_else(|| default_particles(settings.weighed(), target.dim()));
         let moves = o.count("moves", 1)?.unwrap_or(10);
         // Particles, proposals, the stage's start and its halves, and the populations that are done.
         settings.afford(

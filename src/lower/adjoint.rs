@@ -9,7 +9,7 @@
 
 use std::collections::HashMap;
 
-use super::tape::{Block, CACHE_ELEMENTS, Instruction, Operand, Tape, with_views};
+use super::tape::{Block, Instruction, Operand, Tape, lanes, with_views};
 use crate::ir::adjoint::{self, Bars};
 
 /// One operation of the sweep.
@@ -87,7 +87,7 @@ impl Adjoint {
             .iter()
             .map(|&s| home(&tape.outputs[s]).and_then(|h| bars[h]))
             .collect();
-        let lanes = (CACHE_ELEMENTS / (tape.registers + elements).max(1)).clamp(8, 128);
+        let lanes = lanes(tape.registers + elements);
         Adjoint {
             steps,
             loads,

@@ -37,15 +37,17 @@ impl Component {
             .enumerate()
             .map(|(i, &c)| (c, i))
             .collect();
+        // Noise of other components is at its median.
+        let (row, median) = ([z, &[0.0]].concat(), self.dim());
         let tape = Tape::new(
             graph,
             &ids,
-            self.dim(),
-            |c| columns.get(&c).copied().unwrap_or(0),
+            row.len(),
+            |c| columns.get(&c).copied().unwrap_or(median),
             &HashMap::new(),
         );
         let mut block = Block::default();
-        tape.run_lanes(z, 1, &mut block);
+        tape.run_lanes(&row, 1, &mut block);
         let places: HashMap<NodeId, usize> =
             ids.iter().enumerate().map(|(i, &id)| (id, i)).collect();
         let element = |id: NodeId, e: usize| {

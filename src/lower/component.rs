@@ -12,7 +12,6 @@ use super::discrete::{self, DiscreteLaw};
 use super::gradient::Sweep;
 use super::overflow::Overflow;
 use super::smooth;
-use super::split::Part;
 use super::tape::{Block, Tape};
 use super::target::{DiscreteSite, Structure, Target};
 use super::{Passes, fill, margin, passes};
@@ -46,6 +45,8 @@ struct SiteElement {
 pub struct Component {
     /// The program's coordinates that are this component's `0..dim`.
     pub coordinates: Vec<usize>,
+    /// Coordinates of the components that are the same function of theirs: what is inferred here holds for each of them.
+    pub copies: Vec<Vec<usize>>,
     structure: Structure,
     pub(super) terms: Vec<Weighed>,
     sites: Vec<SiteElement>,
@@ -73,15 +74,16 @@ pub(super) enum Inputs {
 }
 
 impl Component {
-    /// Lowers one part of a graph. `overflow` finishes executions that run past the unrolling bound.
+    /// Lowers the given terms of a graph, which read the given coordinates. `overflow` finishes executions that run past
+    /// the unrolling bound.
     pub fn new(
         graph: &mut NoiseGraph,
-        part: &Part,
+        coordinates: Vec<usize>,
+        chosen: &[usize],
         overflow: Option<Overflow>,
         passes: Passes,
     ) -> Component {
-        let columns: HashMap<usize, usize> = part
-            .coordinates
+        let columns: HashMap<usize, usize> = coordinates
             .iter()
             .enumerate()
             .map(|(i, &c)| (c, i))
@@ -91,8 +93,8 @@ impl Component {
             roots.push(id);
             roots.len() - 1
         };
-        let mut terms = Vec::with_capacity(part.terms.len());
-        for &t in &part.terms {
+        let mut terms = Vec::with_capacity(chosen.len());
+        for &t in chosen {
             let term = graph.terms[t].clone();
             let margin =
                 (term.kind == TermKind::Condition).then(|| margin::margin(graph, term.node));
@@ -135,20 +137,15 @@ impl Component {
                     low,
                     high,
                 });
-                let name = if site.len == 1 {
-                    site.name.clone()
-                } else {
-                    format!("{}[{element}]", site.name)
-                };
                 discrete.push(DiscreteSite {
                     coordinate: column,
                     n_values,
                     first,
-                    name,
+                    name: site.element_name(element),
                 });
             }
         }
-        let width = part.coordinates.len();
+        let width = coordinates.len();
         let within = |c: usize| columns.contains_key(&c);
         let mut rewritten = passes::rewrite(passes, graph, &roots, &given, within);
         if !passes.has("dead") {
@@ -161,9 +158,10 @@ impl Component {
         let noise = tape(&HashMap::new());
         let with_values = (!given.is_empty()).then(|| tape(&rewritten.given));
         let hard = terms.iter().any(|t| t.kind == TermKind::Condition);
-        let jumps = smooth::jumps(graph, &part.terms, overflow_output.is_some());
+        let jumps = smooth::jumps(graph, chosen, overflow_output.is_some());
         Component {
-            coordinates: part.coordinates.clone(),
+            coordinates,
+            copies: Vec::new(),
             structure: Structure {
                 discrete,
                 smooth: jumps.is_empty(),
@@ -186,6 +184,15 @@ impl Component {
             overflowed: AtomicU64::new(0),
             error: Mutex::new(None),
         }
+    }
+
+    /// The program's coordinates that are `0..dim`, of this component and of those that are alike.
+    pub fn members(&self) -> impl ExactSizeIterator<Item = &[usize]> {
+        let of = |k: usize| match k {
+            0 => &self.coordinates[..],
+            k => &self.copies[k - 1][..],
+        };
+        (0..1 + self.copies.len()).map(of)
     }
 
     /// Share of executions that ran past the unrolling bound.

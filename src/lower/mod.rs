@@ -22,7 +22,6 @@ pub use overflow::Overflow;
 pub use passes::{PASSES, Passes};
 pub use pointwise::{Pointwise, Scores};
 pub use pushforward::Pushforward;
-pub use split::split;
 pub use stretch::Stretch;
 pub use target::{DiscreteSite, Jump, Structure, Target};
 
@@ -53,21 +52,27 @@ pub struct Lowered {
 /// Lowers a traced program. `overflow` goes on where unrolling ends; where `joint`, the log-weight is not taken apart.
 pub fn lower(traced: Traced, overflow: Overflow, passes: Passes, joint: bool) -> Lowered {
     let mut graph = traced.graph;
-    let parts = match joint {
-        true => split(&graph).joined(),
-        false => split(&graph),
+    let grain = match (joint, passes.has("split")) {
+        (true, _) => split::Grain::Joint,
+        (_, false) => split::Grain::Coarse,
+        (_, true) => split::Grain::Fine,
     };
-    let constant = parts
-        .constant
-        .iter()
-        .map(|&t| constant_weight(&graph, t))
-        .sum();
+    let parts = split::split(&graph, grain);
+    let constants = parts.constant.iter().map(|&t| constant_weight(&graph, t));
+    let constant = constants.sum::<f64>() + parts.offset;
     let beyond = graph.overflow.is_some().then(|| overflow.clone());
-    let components: Vec<Arc<Component>> = parts
-        .components
-        .iter()
-        .map(|p| Arc::new(Component::new(&mut graph, p, beyond.clone(), passes)))
-        .collect();
+    let components: Vec<Arc<Component>> = match &parts.components[..] {
+        [one] if parts.whole => {
+            let terms: Vec<usize> = one.shares.iter().map(|s| s.term).collect();
+            let coordinates = one.coordinates.clone();
+            let whole = Component::new(&mut graph, coordinates, &terms, beyond.clone(), passes);
+            vec![Arc::new(whole)]
+        }
+        several => {
+            let alone = several.iter().map(|p| narrowed(&graph, p, passes));
+            alone.map(Arc::new).collect()
+        }
+    };
     let beyond = beyond.zip(components.first().cloned()).map(|(o, c)| (c, o));
     let pushforward = Pushforward::new(&graph, traced.outputs, beyond);
     Lowered {
@@ -80,6 +85,18 @@ pub fn lower(traced: Traced, overflow: Overflow, passes: Passes, joint: bool) ->
         printed: traced.printed,
         result: traced.result,
     }
+}
+
+/// One of several components, lowered from a graph of its own.
+fn narrowed(graph: &NoiseGraph, part: &split::Part, passes: Passes) -> Component {
+    let (mut own, kept) = split::narrow(graph, part);
+    let terms: Vec<usize> = (0..own.terms.len()).collect();
+    let columns = (0..own.dim).collect();
+    let of = |all: &Vec<usize>| kept.iter().map(|k| all[*k]).collect();
+    let mut component = Component::new(&mut own, columns, &terms, None, passes);
+    component.coordinates = of(&part.coordinates);
+    component.copies = part.copies.iter().map(of).collect();
+    component
 }
 
 /// A term whose operands are known.

@@ -4,12 +4,13 @@
 //! choice between arms by chance), rounding, positions (`argmax`, an index by chance), conditions, and executions beyond the
 //! unrolling bound. `abs`, `min`, `max` and `sort` have kinks but no jumps, and pass. What reaches no weight never counts.
 
+use std::collections::HashMap;
+
 use super::split::roots;
 use super::target::Jump;
-use crate::base::Span;
 use crate::dist::ValueKind;
 use crate::ir::{BinaryFn, Law, Op, ReduceFn, UnaryFn};
-use crate::trace::{NodeId, NoiseGraph, TermKind};
+use crate::trace::{NodeId, NoiseGraph, NoiseSite, TermKind};
 
 /// The jumps of the sum of `terms`, in the program's order; `overflows` says whether executions may pass the unrolling
 /// bound.
@@ -24,12 +25,14 @@ pub fn jumps(graph: &NoiseGraph, terms: &[usize], overflows: bool) -> Vec<Jump> 
             .flat_map(|&t| roots(&graph.terms[t])),
     );
     let mut found: Vec<Jump> = terms.iter().filter_map(|&t| of_term(graph, t)).collect();
+    let sites: HashMap<NodeId, &NoiseSite> =
+        graph.sites.iter().rev().map(|s| (s.value, s)).collect();
     for id in graph.ids().filter(|id| needed[id.index()]) {
-        if let Some(why) = of_node(graph, id) {
-            found.push(Jump {
-                span: place(graph, id),
-                why,
-            });
+        let site = sites.get(&id).copied();
+        if let Some(why) = of_node(graph, id, site) {
+            // A draw's own statement, any other node's expression.
+            let span = site.map_or(graph.node(id).span, |s| s.span);
+            found.push(Jump { span, why });
         }
     }
     if let Some(id) = graph.overflow.filter(|_| overflows) {
@@ -70,7 +73,7 @@ fn of_term(graph: &NoiseGraph, t: usize) -> Option<Jump> {
 }
 
 /// Why an operation on what noise moves is not smooth.
-fn of_node(graph: &NoiseGraph, id: NodeId) -> Option<String> {
+fn of_node(graph: &NoiseGraph, id: NodeId, site: Option<&NoiseSite>) -> Option<String> {
     use BinaryFn as B;
     use UnaryFn as U;
     let node = graph.node(id);
@@ -84,9 +87,9 @@ fn of_node(graph: &NoiseGraph, id: NodeId) -> Option<String> {
         }
         Op::Reduce(ReduceFn::ArgMax | ReduceFn::ArgMin, _) => "a position jumps",
         Op::Gather { .. } if graph.constant(node.args[1]).is_none() => "an index by chance jumps",
-        Op::Transport(law) if law.has_atoms() && !is_point(law) => return Some(drawn(graph, id)),
+        Op::Transport(law) if law.has_atoms() && !is_point(law) => return Some(drawn(site)),
         Op::ArrayTransport(law) if law.dist.kind() != ValueKind::Real => {
-            return Some(drawn(graph, id));
+            return Some(drawn(site));
         }
         Op::LogDensity(law) | Op::LogDensitySum(law, _) if is_point(law) => {
             "a point mass is met exactly or not at all"
@@ -101,15 +104,9 @@ fn is_point(law: &Law) -> bool {
     matches!(law, Law::Plain(d) if d.name() == "Delta")
 }
 
-fn drawn(graph: &NoiseGraph, id: NodeId) -> String {
-    match graph.sites.iter().find(|s| s.value == id) {
+fn drawn(site: Option<&NoiseSite>) -> String {
+    match site {
         Some(site) if !site.name.is_empty() => format!("`{}` takes separate values", site.name),
         _ => "this draw takes separate values".to_string(),
     }
-}
-
-/// A draw's own statement, any other node's expression.
-fn place(graph: &NoiseGraph, id: NodeId) -> Span {
-    let site = graph.sites.iter().find(|s| s.value == id);
-    site.map_or(graph.node(id).span, |s| s.span)
 }

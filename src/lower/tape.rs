@@ -12,7 +12,10 @@ use crate::ir::kernel::{self, Arg};
 use crate::trace::{NodeId, NoiseGraph};
 
 /// Registers of one block are kept below about this many numbers (2 MiB).
-pub(super) const CACHE_ELEMENTS: usize = 1 << 18;
+const CACHE_ELEMENTS: usize = 1 << 18;
+
+/// Registers of one block are kept below this many numbers (128 MiB) where one lane allows it, cache or not.
+const MOST_ELEMENTS: usize = 1 << 24;
 
 /// Where an operand stands.
 #[derive(Clone, Copy, Debug)]
@@ -106,7 +109,7 @@ impl Tape {
             places.insert(id, place);
         }
         tape.outputs = roots.iter().map(|r| places[r]).collect();
-        tape.lanes = (CACHE_ELEMENTS / tape.registers.max(1)).clamp(8, 128);
+        tape.lanes = lanes(tape.registers);
         tape
     }
 
@@ -163,6 +166,13 @@ impl Tape {
             Operand::Known { at } => self.known[at][element],
         }
     }
+}
+
+/// How many executions are evaluated together that need so many numbers each.
+pub(super) fn lanes(numbers: usize) -> usize {
+    let numbers = numbers.max(1);
+    let most = (MOST_ELEMENTS / numbers).max(1);
+    (CACHE_ELEMENTS / numbers).clamp(8, 128).min(most)
 }
 
 /// Calls `f` with an operation's operands; few of them need no allocation.

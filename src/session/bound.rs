@@ -1,6 +1,6 @@
 //! A program with its data: what is known of it, and draws from its posterior.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -8,7 +8,7 @@ use rand_distr::{Distribution, StandardNormal};
 
 use super::answer::equally_weighted;
 use super::failure::MOST_JUMPS;
-use super::parts::{Nothing, combine, equal_weights};
+use super::parts::{Alone, Nothing, together};
 use super::program::exit_kind;
 use super::verdict::{Finding, MUCH_BEYOND, Run, verdict};
 use super::{
@@ -19,15 +19,15 @@ use crate::base::{Entry, Report, Seed, SourceMap, Span};
 use crate::draws::{Draws, normalized};
 use crate::infer::{self, InferError, Outcome, Settings};
 use crate::ir::Model;
-use crate::lower::{Component, Lowered, Target};
+use crate::lower::{Component, DiscreteSite, Lowered, Target};
 use crate::store::{Levels, Record};
-use crate::trace::{self, TermKind};
+use crate::trace::{self, NoiseSite, TermKind};
 
 /// Prior executions that are looked at before inference.
 const PRIOR_LOOK: usize = 1000;
 /// Of large programs fewer executions are run, so that about this many numbers are computed.
 const LOOK_NUMBERS: usize = 20_000_000;
-const FEWEST_LOOKS: usize = 100;
+const FEWEST_LOOKS: usize = 16;
 /// How much further a program is unrolled whose posterior lies beyond the bound; no further than this on its own.
 pub(super) const DEEPER: usize = 8;
 const DEEPEST: usize = 256;
@@ -82,11 +82,6 @@ fn spread_exact(outcome: &mut Outcome, n_draws: usize) {
     noise.n *= copies;
     noise.lineage = None;
     outcome.exact = false;
-}
-
-/// How many executions of the prior are looked at.
-fn looks(component: &Component) -> usize {
-    (LOOK_NUMBERS / component.size().max(1)).clamp(FEWEST_LOOKS, PRIOR_LOOK)
 }
 
 pub(super) fn standard_normals(seed: Seed, purpose: &str, n: usize) -> Vec<f64> {
@@ -150,13 +145,7 @@ impl Bound {
         let outputs = self.lowered.pushforward.described();
         Description {
             noise: Some(self.noise_facts()),
-            discrete: structures()
-                .flat_map(|s| &s.discrete)
-                .map(|d| DiscreteFacts {
-                    name: d.name.clone(),
-                    values: d.n_values,
-                })
-                .collect(),
+            discrete: self.discrete_facts(),
             hard_constraints: Some(structures().any(|s| s.hard_constraints)),
             jumps: structures()
                 .flat_map(|s| &s.jumps)
@@ -174,12 +163,42 @@ impl Bound {
         }
     }
 
+    /// The discrete sites of all components, alike ones too.
+    fn discrete_facts(&self) -> Vec<DiscreteFacts> {
+        let sites = &self.lowered.graph.sites;
+        let by_place: BTreeMap<usize, &NoiseSite> = sites.iter().map(|s| (s.first, s)).collect();
+        let name = |c: usize| {
+            let site = by_place.range(..=c).next_back();
+            site.map_or_else(String::new, |(_, s)| s.element_name(c - s.first))
+        };
+        let of_member = |c: &Component, member: &[usize]| -> Vec<DiscreteFacts> {
+            let facts = |d: &DiscreteSite| DiscreteFacts {
+                name: name(member[d.coordinate]),
+                values: d.n_values,
+            };
+            c.structure().discrete.iter().map(facts).collect()
+        };
+        let components = self.lowered.components.iter();
+        components
+            .flat_map(|c| {
+                c.members()
+                    .flat_map(|m| of_member(c, m))
+                    .collect::<Vec<_>>()
+            })
+            .collect()
+    }
+
     fn noise_facts(&self) -> NoiseFacts {
         NoiseFacts {
             dim: self.lowered.dim,
             active: self.active(),
             smooth: self.is_smooth(),
-            components: self.lowered.components.len(),
+            components: self
+                .lowered
+                .components
+                .iter()
+                .map(|c| c.members().len())
+                .sum(),
             overflow_rate: self
                 .lowered
                 .components
@@ -211,12 +230,19 @@ impl Bound {
 
     /// Noise coordinates that reach a weight.
     fn active(&self) -> usize {
-        self.lowered.components.iter().map(|c| c.dim()).sum()
+        let dims = |c: &Arc<Component>| c.members().len() * c.dim();
+        self.lowered.components.iter().map(dims).sum()
     }
 
     /// Whether log r is smooth in all of them.
     fn is_smooth(&self) -> bool {
         self.lowered.components.iter().all(|c| c.structure().smooth)
+    }
+
+    /// How many executions of the prior are looked at.
+    fn looks(&self) -> usize {
+        let size: usize = self.lowered.components.iter().map(|c| c.size()).sum();
+        (LOOK_NUMBERS / size.max(1)).clamp(FEWEST_LOOKS, PRIOR_LOOK)
     }
 
     fn failure(&self, report: Report, exit: ExitKind) -> Failure {
@@ -253,7 +279,7 @@ impl Bound {
         let mut warnings = Vec::new();
         for component in &self.lowered.components {
             let dim = component.dim();
-            let n = looks(component);
+            let n = self.looks();
             let z = standard_normals(LOOK, "look", n * dim);
             let mut first = None;
             let mut here = 0;
@@ -326,10 +352,10 @@ impl Bound {
                 .help("guard it: an arm of an `if` that an execution does not take is no fault");
             return (report, true);
         }
-        let share = 100.0 * n as f64 / looks(component) as f64;
+        let share = 100.0 * n as f64 / self.looks() as f64;
         let message =
             format!("{share:.1} % of the executions fail numerically here: they have weight 0");
-        let report = if n == looks(component) {
+        let report = if n == self.looks() {
             Report::error(
                 "odp::infer::numeric",
                 "every execution of this program fails numerically",
@@ -521,11 +547,20 @@ impl Bound {
         checkpoint: Option<&Arc<Checkpoint>>,
     ) -> Result<Outcome, Failure> {
         let components = &self.lowered.components;
-        let mut whole: Option<Outcome> = None;
+        let mut found: Vec<Alone> = Vec::new();
         for (i, component) in components.iter().enumerate() {
+            let alike = component.members().len();
+            // As many draws of each chain as of the chains of other components.
+            let chains = settings.n_chains.max(1);
+            let n_draws = match alike {
+                1 => settings.n_draws,
+                k => k * settings.n_draws.div_ceil(chains) * chains,
+            };
             let own = Settings {
                 seed: settings.seed.child("component", i as u64),
                 keeper: self.keeper(checkpoint, i),
+                n_draws,
+                alike,
                 ..settings.clone()
             };
             let outcome = engine
@@ -534,17 +569,14 @@ impl Bound {
             if let Some(e) = component.error() {
                 return Err(self.failure(e.report, exit_kind(e.class)));
             }
-            let outcome = if components.len() == 1 {
-                outcome
-            } else {
-                equal_weights(outcome, settings.n_draws, own.seed)
-            };
-            whole = Some(match whole {
-                None => outcome,
-                Some(before) => combine(before, outcome),
+            found.push(Alone {
+                outcome,
+                alike,
+                n_draws,
+                seed: own.seed,
             });
         }
-        let mut outcome = match whole {
+        let mut outcome = match together(found) {
             Some(outcome) => outcome,
             None => engine
                 .run(&Nothing::new(), settings)
@@ -587,7 +619,7 @@ impl Bound {
             self.lowered
                 .components
                 .iter()
-                .flat_map(|c| c.coordinates.iter().copied())
+                .flat_map(|c| c.members().flatten().copied())
         };
         let width = self.active();
         for draw in 0..n {
@@ -643,7 +675,7 @@ impl Bound {
             .graph
             .sites
             .iter()
-            .find(|s| own(s.first) && !(s.first..s.first + s.len).all(finite))?;
+            .find(|s| (s.first..s.first + s.len).any(|c| own(c) && !finite(c)))?;
         let why = if site.discrete {
             "has no bound that is known"
         } else {

@@ -138,11 +138,13 @@ impl Bound {
         let (lowered, dim) = (&self.lowered, self.lowered.dim);
         let mut total = vec![lowered.constant; n];
         for component in &lowered.components {
-            let own = |draw: usize| component.coordinates.iter().map(move |c| z[draw * dim + c]);
-            let rows: Vec<f64> = (0..n).flat_map(own).collect();
-            let mut log_r = vec![0.0; n];
-            crate::lower::Target::log_r(&**component, &rows, &mut log_r);
-            total.iter_mut().zip(log_r).for_each(|(t, x)| *t += x);
+            for member in component.members() {
+                let own = |draw: usize| member.iter().map(move |c| z[draw * dim + c]);
+                let rows: Vec<f64> = (0..n).flat_map(own).collect();
+                let mut log_r = vec![0.0; n];
+                crate::lower::Target::log_r(&**component, &rows, &mut log_r);
+                total.iter_mut().zip(log_r).for_each(|(t, x)| *t += x);
+            }
         }
         total
     }

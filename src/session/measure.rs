@@ -15,7 +15,9 @@ impl Bound {
     /// `[n]`, in nats; −∞ for weight 0.
     pub fn prior_log_weights(&self, n: usize, seed: u64) -> Vec<f64> {
         let mut total = vec![self.inner().0.constant; n];
-        for (i, component) in self.inner().0.components.iter().enumerate() {
+        let components = self.inner().0.components.iter();
+        let each = components.flat_map(|c| c.members().map(move |_| c));
+        for (i, component) in each.enumerate() {
             let z = standard_normals(
                 Seed(seed).child("component", i as u64),
                 "prior",

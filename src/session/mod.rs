@@ -15,6 +15,8 @@ mod catalog;
 mod checkpoint;
 mod checks;
 mod compile;
+#[cfg(test)]
+mod components;
 mod describe;
 mod failure;
 mod figures;

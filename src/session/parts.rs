@@ -1,11 +1,81 @@
 //! Independent components, each inferred alone, as one answer.
 
+use rand::RngExt;
+
 use crate::base::Seed;
+use crate::draws::{normalized, systematic};
 use crate::infer::{Diagnostics, Evaluations, LogZ, Noise, Outcome, Timing};
 use crate::lower::{Structure, Target};
 
+/// Most executions of a program whose components are enumerated, one by one.
+const MOST_EXECUTIONS: usize = 1 << 16;
+
+/// What an engine found for one component.
+pub(super) struct Alone {
+    /// The engine's answer.
+    pub outcome: Outcome,
+    /// Components that it holds for.
+    pub alike: usize,
+    /// Draws that were asked for, for all of them.
+    pub n_draws: usize,
+    /// The component's seed.
+    pub seed: Seed,
+}
+
+/// All components as one; `None` where there are none.
+pub(super) fn together(mut all: Vec<Alone>) -> Option<Outcome> {
+    if let [one] = &mut all[..]
+        && one.alike == 1
+    {
+        return Some(std::mem::take(&mut one.outcome));
+    }
+    if let Some(exact) = product(&all) {
+        return Some(exact);
+    }
+    let each = all
+        .into_iter()
+        .map(|a| dealt(equal_weights(a.outcome, a.n_draws, a.seed), a.alike));
+    each.reduce(combine)
+}
+
+/// Components whose draws are all there is, as one of that kind, if it is not too large.
+fn product(all: &[Alone]) -> Option<Outcome> {
+    let members = || all.iter().flat_map(|a| std::iter::repeat_n(a, a.alike));
+    let mut n = 1usize;
+    for a in members() {
+        n = n.checked_mul(a.outcome.noise.n)?;
+        if !a.outcome.exact || n > MOST_EXECUTIONS {
+            return None;
+        }
+    }
+    let noise = members().map(|a| a.outcome.noise.clone()).reduce(crossed)?;
+    let whole = members().map(|a| a.outcome.clone()).reduce(combine)?;
+    Some(Outcome { noise, ..whole })
+}
+
+/// Every draw of one beside every draw of the other.
+fn crossed(a: Noise, b: Noise) -> Noise {
+    let weight = |x: &Noise, i: usize| x.log_weights.as_ref().map_or(0.0, |w| w[i]);
+    let (mut z, mut weights) = (Vec::new(), Vec::new());
+    for i in 0..a.n {
+        for j in 0..b.n {
+            z.extend_from_slice(&a.z[i * a.dim..(i + 1) * a.dim]);
+            z.extend_from_slice(&b.z[j * b.dim..(j + 1) * b.dim]);
+            weights.push(weight(&a, i) + weight(&b, j));
+        }
+    }
+    Noise {
+        z,
+        n: a.n * b.n,
+        dim: a.dim + b.dim,
+        chains: 1,
+        log_weights: Some(weights),
+        lineage: None,
+    }
+}
+
 /// Two independent components' outcomes as one.
-pub(super) fn combine(a: Outcome, b: Outcome) -> Outcome {
+fn combine(a: Outcome, b: Outcome) -> Outcome {
     let least = |x: Option<f64>, y: Option<f64>| x.zip(y).map(|(x, y)| x.min(y)).or(x).or(y);
     let most = |x: Option<f64>, y: Option<f64>| x.zip(y).map(|(x, y)| x.max(y)).or(x).or(y);
     let log_z = a.log_z.zip(b.log_z).map(|(x, y)| LogZ {
@@ -84,50 +154,77 @@ fn side_by_side(a: Noise, b: &Noise) -> Noise {
     }
 }
 
-/// Draws of equal weight in a random order, so that independent components can be put side by side.
-pub(super) fn equal_weights(mut outcome: Outcome, n: usize, seed: Seed) -> Outcome {
-    let noise = &outcome.noise;
-    let chosen: Vec<usize> = match &noise.log_weights {
-        Some(w) => {
-            let top = w.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            let mut sums = Vec::with_capacity(w.len());
-            let mut total = 0.0;
-            for x in w {
-                total += (x - top).exp();
-                sums.push(total);
-            }
-            let offset = uniform(seed, "offset", 1)[0];
-            (0..n)
-                .map(|i| {
-                    sums.partition_point(|s| *s < (i as f64 + offset) / n as f64 * total)
-                        .min(w.len() - 1)
-                })
-                .collect()
-        }
-        None if noise.chains > 1 => return outcome,
-        None => (0..noise.n).collect(),
-    };
-    let keys = uniform(seed, "shuffle", chosen.len());
-    let mut order: Vec<usize> = (0..chosen.len()).collect();
-    order.sort_by(|&a, &b| keys[a].total_cmp(&keys[b]));
-    let dim = noise.dim;
-    let mut z = Vec::with_capacity(chosen.len() * dim);
-    for &o in &order {
-        z.extend_from_slice(&noise.z[chosen[o] * dim..(chosen[o] + 1) * dim]);
+/// The outcome of `k` components that are one function of their noise, from an outcome of k·n draws of one of them.
+///
+/// Every draw goes to one component only, so that the components' draws are as independent of each other as the draws of
+/// one are: of chains each gets its own stretch, of other draws (which are in random order) its own share. The
+/// components' log Z are one estimate, k times: its error counts k times, not √k times.
+fn dealt(mut outcome: Outcome, k: usize) -> Outcome {
+    if k == 1 {
+        return outcome;
     }
-    outcome.noise.n = order.len();
-    outcome.noise.z = z;
-    outcome.noise.log_weights = None;
-    outcome.noise.lineage = None;
+    let times = k as f64;
+    outcome.log_z = outcome.log_z.map(|z| LogZ {
+        estimate: z.estimate * times,
+        se: z.se * times,
+        elbo: z.elbo.map(|x| x * times),
+        eubo: z.eubo.map(|x| x * times),
+    });
+    // Sums over the components see the error of all k·n draws k times.
+    let each = |x: Option<f64>| x.map(|x| x / times);
+    outcome.equal_weight_ess = each(outcome.equal_weight_ess);
+    outcome.diagnostics.ess_bulk_min = each(outcome.diagnostics.ess_bulk_min);
+    outcome.diagnostics.ess_tail_min = each(outcome.diagnostics.ess_tail_min);
+    let noise = &outcome.noise;
+    let (dim, chains) = (noise.dim, noise.chains.max(1));
+    let length = noise.n / chains;
+    let own = length / k;
+    // More may have been weighed than was drawn.
+    let most = (chains * own) as f64;
+    outcome.diagnostics.is_ess = outcome.diagnostics.is_ess.map(|x| (x / times).min(most));
+    let mut z = Vec::with_capacity(chains * own * k * dim);
+    for chain in 0..chains {
+        for draw in 0..own {
+            for member in 0..k {
+                let at = (chain * length + member * own + draw) * dim;
+                z.extend_from_slice(&noise.z[at..at + dim]);
+            }
+        }
+    }
+    outcome.noise = Noise {
+        z,
+        n: chains * own,
+        dim: dim * k,
+        chains: noise.chains,
+        log_weights: None,
+        lineage: None,
+    };
     outcome
 }
 
-fn uniform(seed: Seed, purpose: &str, n: usize) -> Vec<f64> {
-    use rand_chacha::rand_core::Rng;
-    let mut stream = seed.stream(purpose, 0);
-    (0..n)
-        .map(|_| (stream.next_u64() >> 11) as f64 / (1u64 << 53) as f64)
-        .collect()
+/// Draws of equal weight in a random order, so that independent components can be put side by side.
+fn equal_weights(mut outcome: Outcome, n: usize, seed: Seed) -> Outcome {
+    let noise = &outcome.noise;
+    let mut chosen: Vec<usize> = match &noise.log_weights {
+        Some(w) => match normalized(w) {
+            Some(weights) => systematic(&weights, n, &mut seed.stream("offset", 0)),
+            None => Vec::new(),
+        },
+        None if noise.chains > 1 => return outcome,
+        None => (0..noise.n).collect(),
+    };
+    let mut rng = seed.stream("shuffle", 0);
+    for i in (1..chosen.len()).rev() {
+        chosen.swap(i, rng.random_range(0..=i));
+    }
+    let dim = noise.dim;
+    let rows = chosen.iter().map(|&i| &noise.z[i * dim..(i + 1) * dim]);
+    outcome.noise.z = rows.flatten().copied().collect();
+    outcome.noise.n = chosen.len();
+    outcome.exact = false;
+    outcome.noise.log_weights = None;
+    outcome.noise.lineage = None;
+    outcome
 }
 
 /// The target of a program without evidence: no coordinates, weight 1.

@@ -1,5 +1,6 @@
 //! A checked program; with its data it becomes functions of noise.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -223,12 +224,12 @@ impl Program {
     }
 
     /// Columns of texts that the program declares `string` are texts again.
-    fn decoded(&self, inputs: &Inputs) -> crate::base::Data {
-        let mut data = inputs.data.clone();
+    fn decoded<'a>(&self, inputs: &'a Inputs) -> Cow<'a, Data> {
+        let mut data = Cow::Borrowed(&inputs.data);
         for d in self.model.data.iter().filter(|d| d.kind == DataKind::Str) {
             if let (Some(levels), Some(entry)) = (inputs.levels_of(&d.key), inputs.data.get(&d.key))
             {
-                data.insert(d.key.clone(), levels.decode(entry));
+                data.to_mut().insert(d.key.clone(), levels.decode(entry));
             }
         }
         data

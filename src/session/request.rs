@@ -63,6 +63,7 @@ impl InferRequest {
         let pairs = self.options.iter().map(|(k, v)| (k.as_str(), v.as_str()));
         Settings {
             n_draws: self.draws,
+            alike: 1,
             n_chains: self.chains,
             seed: Seed(self.seed),
             options: Options::from_pairs(pairs),

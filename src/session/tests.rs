@@ -58,10 +58,12 @@ fn agrees(folder: &Path) {
         let execution = run(model, inputs, trace::Limits::default(), noise).unwrap();
         let mut total = lowered.constant;
         for c in &lowered.components {
-            let part: Vec<f64> = c.coordinates.iter().map(|&k| row[k]).collect();
-            let mut out = [0.0];
-            c.log_r(&part, &mut out);
-            total += out[0];
+            for member in c.members() {
+                let part: Vec<f64> = member.iter().map(|&k| row[k]).collect();
+                let mut out = [0.0];
+                c.log_r(&part, &mut out);
+                total += out[0];
+            }
         }
         let oracle = execution.log_weight();
         let oracle = if oracle.is_nan() {

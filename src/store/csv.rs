@@ -44,12 +44,15 @@ pub fn read_csv(file: &str, text: &str) -> Result<Inputs, StoreError> {
             &format!("two columns are named `{name}`"),
         ));
     }
-    let mut columns: Vec<Vec<&str>> = vec![Vec::new(); header.len()];
-    let mut records = Vec::new();
-    for row in rows.records() {
-        let row = row.map_err(|e| unreadable(file, text, &e))?;
+    let mut columns = vec![Cells::default(); header.len()];
+    let mut row = csv::StringRecord::new();
+    let mut unclosed_at = None;
+    while rows
+        .read_record(&mut row)
+        .map_err(|e| unreadable(file, text, &e))?
+    {
+        let offset = row.position().map_or(0, |p| p.byte() as usize);
         if row.len() != header.len() {
-            let offset = row.position().map_or(0, |p| p.byte() as usize);
             let what = format!(
                 "this row has {} of the header's {} cells",
                 row.len(),
@@ -57,17 +60,14 @@ pub fn read_csv(file: &str, text: &str) -> Result<Inputs, StoreError> {
             );
             return Err(malformed(file, text, row_start(text, offset), &what));
         }
-        records.push(row);
-    }
-    if let Some(row) = records.last().filter(|row| unclosed(text, row)) {
-        let offset = row.position().map_or(0, |p| p.byte() as usize);
-        let what = "a quote is opened in this row and never closed";
-        return Err(malformed(file, text, row_start(text, offset), what));
-    }
-    for row in &records {
+        unclosed_at = row.iter().any(|cell| cell.contains('\n')).then_some(offset);
         row.iter()
             .zip(&mut columns)
             .for_each(|(cell, column)| column.push(cell));
+    }
+    if let Some(offset) = unclosed_at.filter(|_| has_odd_quotes(text)) {
+        let what = "a quote is opened in this row and never closed";
+        return Err(malformed(file, text, row_start(text, offset), what));
     }
     let mut inputs = Inputs::default();
     for (name, cells) in header
@@ -85,8 +85,27 @@ pub fn read_csv(file: &str, text: &str) -> Result<Inputs, StoreError> {
     Ok(inputs)
 }
 
+/// The texts of a column, end to end: cells are many and short.
+#[derive(Clone, Debug, Default)]
+struct Cells {
+    text: String,
+    ends: Vec<usize>,
+}
+
+impl Cells {
+    fn push(&mut self, cell: &str) {
+        self.text.push_str(cell);
+        self.ends.push(self.text.len());
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &str> {
+        let starts = std::iter::once(&0).chain(&self.ends);
+        starts.zip(&self.ends).map(|(a, b)| &self.text[*a..*b])
+    }
+}
+
 /// A column's array, and the levels where its cells are texts.
-fn column(file: &str, cells: &[&str]) -> (Entry, Option<Vec<String>>) {
+fn column(file: &str, cells: &Cells) -> (Entry, Option<Vec<String>>) {
     let given = || cells.iter().filter(|c| !MISSING.contains(c));
     let mut levels = None;
     let mut gather = Gather::default();
@@ -110,12 +129,15 @@ fn column(file: &str, cells: &[&str]) -> (Entry, Option<Vec<String>>) {
         file: file.to_string(),
         line: Some(1),
     };
-    (gather.finish(Shape::vector(cells.len()), origin), levels)
+    (
+        gather.finish(Shape::vector(cells.ends.len()), origin),
+        levels,
+    )
 }
 
-fn fill<E>(gather: &mut Gather, cells: &[&str], push: impl Fn(&mut Gather, &str) -> Result<(), E>) {
-    for cell in cells {
-        if MISSING.contains(cell) {
+fn fill<E>(gather: &mut Gather, cells: &Cells, push: impl Fn(&mut Gather, &str) -> Result<(), E>) {
+    for cell in cells.iter() {
+        if MISSING.contains(&cell) {
             gather.missing();
         } else {
             // All cells of a column have been seen to be of one kind: nothing can clash.
@@ -154,10 +176,9 @@ fn delimiter(text: &str) -> u8 {
     }
 }
 
-/// Whether the last row swallowed the rest of the file: the reader itself lets a quote end with the file.
-fn unclosed(text: &str, last: &csv::StringRecord) -> bool {
-    let quotes = text.bytes().filter(|&b| b == b'"').count();
-    quotes % 2 == 1 && last.iter().any(|cell| cell.contains('\n'))
+/// Whether a quote is never closed, as one that swallows the rest of the file: the reader itself lets it end there.
+fn has_odd_quotes(text: &str) -> bool {
+    text.bytes().filter(|&b| b == b'"').count() % 2 == 1
 }
 
 fn twice(header: &csv::StringRecord) -> Option<&str> {

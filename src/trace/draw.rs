@@ -247,6 +247,7 @@ impl Machine<'_> {
                 value: *value,
                 discrete,
                 mask,
+                elements: None,
                 span,
             });
         }

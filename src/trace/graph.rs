@@ -81,8 +81,21 @@ pub struct NoiseSite {
     pub discrete: bool,
     /// Which executions reach it: `None` for all.
     pub mask: Option<NodeId>,
+    /// Which elements of the site as it was written these are, where they are not all.
+    pub elements: Option<Vec<u32>>,
     /// The statement.
     pub span: Span,
+}
+
+impl NoiseSite {
+    /// The name of one of its elements.
+    pub fn element_name(&self, element: usize) -> String {
+        match &self.elements {
+            Some(all) => format!("{}[{}]", self.name, all[element]),
+            None if self.len == 1 => self.name.clone(),
+            None => format!("{}[{element}]", self.name),
+        }
+    }
 }
 
 /// The whole function.

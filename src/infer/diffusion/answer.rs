@@ -21,7 +21,7 @@ pub(super) fn draw(
 ) -> Result<Outcome, InferError> {
     let particles = taught.last;
     let (target, recipe, seed) = (trainer.target, trainer.recipe, trainer.seed);
-    let n_paths = recipe.paths.unwrap_or(settings.n_draws).max(16);
+    let n_paths = recipe.paths.unwrap_or(settings.weighed()).max(16);
     let broad = broad(&trained.candidate);
     settings.progress.update("drawing", 0, None, "");
     let mut weigh = |trained: &Trained, share: f64, attempt: u64| {

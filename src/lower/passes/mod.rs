@@ -25,7 +25,7 @@ pub struct Passes {
 }
 
 /// Names of the passes, and what each does.
-pub const PASSES: [(&str, &str); 7] = [
+pub const PASSES: [(&str, &str); 8] = [
     ("fold", "operations on known numbers are done once"),
     ("cse", "equal operations on equal operands are done once"),
     ("dead", "what reaches no weight is left out"),
@@ -42,11 +42,15 @@ pub const PASSES: [(&str, &str); 7] = [
         "plates",
         "loops over data without carried state become plates",
     ),
+    (
+        "split",
+        "plates and sums are taken apart into independent components; alike ones are inferred once",
+    ),
 ];
 
 impl Default for Passes {
     fn default() -> Passes {
-        Passes { on: 0x7f }
+        Passes { on: 0xff }
     }
 }
 
@@ -71,10 +75,10 @@ impl Passes {
         Ok(passes)
     }
 
-    /// The k-th subset of the passes, of 128.
+    /// The k-th subset of the passes, of 256.
     #[cfg(test)]
     pub fn subset(k: u8) -> Passes {
-        Passes { on: k & 0x7f }
+        Passes { on: k }
     }
 
     /// Whether a pass runs.
