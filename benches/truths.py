@@ -169,16 +169,41 @@ def main():
 
 
 def tables(cases, raw, a):
-    for title in ("posteriordb", "targets"):
-        rows = [c for c in cases if c["set"] == title]
+    engines = a.engines.split(",")
+    titles = {"posteriordb": "Reference posteriors", "targets": "Targets with a known answer"}
+    for kind, title in titles.items():
+        rows = [c for c in cases if c["set"] == kind]
         if not rows: continue
-        print(f"### {title}\n\n| program | " + " | ".join(a.engines.split(",")) + " |\n|---|" + "---|" * len(a.engines.split(",")))
+        last = ["published"] if kind == "targets" else []
+        print(f"### {title}\n\n| program | " + " | ".join(engines + last) + " |\n|---|" + "---|" * len(engines + last))
         for c in rows:
-            print(f"| `{c['name']}` | " + " | ".join(cell(raw.get(f"{c['name']} {e} {a.seed}"), title) for e in a.engines.split(",")) + " |")
+            figures = [cell(raw.get(f"{c['name']} {e} {a.seed}")) for e in engines]
+            if last: figures.append(c["truth"]["published"] or "–")
+            print(f"| `{c['name']}` | " + " | ".join(figures) + " |")
         print()
+    if "auto" in engines: regret(cases, raw, a)
 
 
-def cell(r, title):
+def good(r): return r is not None and r.get("reliable") and r["verdict"] in ("pass", "right")
+
+
+def regret(cases, raw, a):
+    """Seconds to an answer that is reliable and right: `auto` against the fastest engine."""
+    print("### Regret of `auto`\n\n| program | `auto` took | s | the fastest | s | ratio |\n|---|---|---|---|---|---|")
+    ratios = []
+    for c in cases:
+        runs = {e: raw.get(f"{c['name']} {e} {a.seed}") for e in a.engines.split(",")}
+        best = min((e for e in runs if e != "auto" and good(runs[e])), key=lambda e: runs[e]["seconds"], default=None)
+        if best is None or runs["auto"] is None: continue
+        mine, fastest = runs["auto"], runs[best]["seconds"]
+        ratio = mine["seconds"] / fastest if good(mine) else None
+        if ratio: ratios.append(ratio)
+        print(f"| `{c['name']}` | {mine.get('engine', mine['verdict'])} | {mine['seconds']:.1f} | {best} | {fastest:.1f} | {'no good answer' if ratio is None else f'{ratio:.1f}'} |")
+    ratios.sort()
+    if ratios: print(f"\nMedian ratio {ratios[len(ratios) // 2]:.1f}, largest {ratios[-1]:.1f}, over {len(ratios)} programs.")
+
+
+def cell(r):
     if r is None: return "–"
     if "engine" not in r: return r["verdict"]
     words = r["verdict"] + ("" if r["reliable"] else ", says unreliable")

@@ -9,9 +9,12 @@ use super::exactify::{self, Weighted};
 use super::training::Trainer;
 use crate::infer::InferError;
 use crate::infer::smc::{self, Particles};
+use crate::lower::Target;
 
-/// Most rounds.
-const ROUNDS: u64 = 8;
+/// Most rounds, for few dimensions and for several; with many, a round takes too long and comes too seldom to an end.
+const ROUNDS: [(usize, u64); 3] = [(12, 8), (40, 3), (usize::MAX, 0)];
+/// Numbers that an evaluation computes above which one round is all that can be waited for.
+const LARGE: usize = 10_000;
 /// Shares of effective paths: above the first nothing is to be gained, below the second nothing is to be learned.
 const PERFECT: f64 = 0.97;
 const TOO_FEW: f64 = 0.03;
@@ -39,13 +42,16 @@ pub(super) fn renew(
     particles: Option<&Particles>,
 ) -> Result<Renewed, InferError> {
     let mut renewed = Renewed::default();
-    if trainer.recipe.steps == 0 || !particles.is_some_and(Particles::frail) {
+    if trainer.recipe.steps == 0
+        || most_rounds(trainer.target) == 0
+        || !particles.is_some_and(Particles::frail)
+    {
         return Ok(renewed);
     }
     let mut paths = weigh(trainer, trained, 0);
     // A round that finds more has uneven weights at first: it is gone on from, but the evenest that finds as much is kept.
     let mut best = (trained.clone(), paths.log_z, paths.se, paths.ess);
-    for round in 0..ROUNDS {
+    for round in 0..most_rounds(trainer.target) {
         let share = paths.ess / paths.log_w.len() as f64;
         if trainer.budget.exhausted() || !(TOO_FEW..PERFECT).contains(&share) {
             break;
@@ -77,6 +83,15 @@ pub(super) fn renew(
     }
     *trained = best.0;
     Ok(renewed)
+}
+
+fn most_rounds(target: &dyn Target) -> u64 {
+    let fits = |(most, _): &&(usize, u64)| target.dim() <= *most;
+    let rounds = ROUNDS.iter().find(fits).map_or(0, |(_, rounds)| *rounds);
+    match target.structure().size > LARGE {
+        true => rounds.min(1),
+        false => rounds,
+    }
 }
 
 fn weigh(trainer: &mut Trainer, trained: &Trained, round: u64) -> Weighted {
