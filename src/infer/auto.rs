@@ -75,8 +75,12 @@ pub fn choose(target: &dyn Target) -> (&'static str, String) {
         let why = "the program draws nothing that bears on the evidence";
         return ("enumerate", why.to_string());
     }
-    let executions =
-        finite_sites(target).map(|sizes| sizes.iter().map(|&k| k as f64).product::<f64>());
+    // Where executions may run past the unrolling bound, only enumerating shows whether one does.
+    let all = match target.structure().tail {
+        Some(_) => Err(String::new()),
+        None => finite_sites(target),
+    };
+    let executions = all.map(|sizes| sizes.iter().map(|&k| k as f64).product::<f64>());
     match executions {
         Ok(n) if n <= FEW => (
             "enumerate",

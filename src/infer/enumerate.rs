@@ -85,7 +85,10 @@ pub(crate) fn finite_sites(target: &dyn Target) -> Result<Vec<usize>, String> {
             site.name
         ));
     }
-    let continuous = (0..target.dim()).filter(|j| sites.iter().all(|s| s.coordinate != *j));
+    // Noise beyond the unrolling bound is for executions that run past it; there may be none, which enumerating shows.
+    let beyond = target.structure().tail;
+    let continuous = (0..target.dim())
+        .filter(|j| beyond != Some(*j) && sites.iter().all(|s| s.coordinate != *j));
     let (count, first) = (continuous.clone().count(), continuous.min());
     match first {
         Some(j) => Err(format!(
@@ -237,6 +240,13 @@ impl Enumeration<'_> {
             ));
         }
         let last = p.depth + 1 == n_sites;
+        if last && self.target.structure().tail.is_some() {
+            let real = |i: &usize| probability(log_p[i * n_sites + p.depth], i % size).is_some();
+            let rows = (0..n)
+                .filter(real)
+                .flat_map(|i| &values[i * dim..(i + 1) * dim]);
+            self.demand_an_end(&rows.copied().collect::<Vec<_>>())?;
+        }
         let mut grown = Partial {
             depth: p.depth + 1,
             values: Vec::new(),
@@ -256,6 +266,22 @@ impl Enumeration<'_> {
             }
         }
         Ok((!grown.log_p.is_empty()).then_some(grown))
+    }
+
+    /// Refuses complete executions of which one runs past the unrolling bound: it has no end, or one that is too far.
+    fn demand_an_end(&mut self, values: &[f64]) -> Result<(), InferError> {
+        let n = values.len() / self.target.dim();
+        let (mut log_r, mut log_p) = (vec![0.0; n], vec![0.0; n * self.sizes.len()]);
+        let before = self.target.counts()[2];
+        self.target.log_r_given(values, &mut log_r, &mut log_p);
+        self.evaluations += n as u64;
+        match self.target.counts()[2] > before {
+            true => Err(InferError::CannotServe {
+                engine: "enumerate",
+                why: "executions run past the unrolling bound, so there is no end to them; try `--infer smc`".to_string(),
+            }),
+            false => Ok(()),
+        }
     }
 
     /// A program without chance has one execution.

@@ -167,6 +167,7 @@ impl Component {
                 smooth: jumps.is_empty(),
                 jumps,
                 stretched: stretched(graph, &columns),
+                tail: graph.tail.and_then(|c| columns.get(&c).copied()),
                 hard_constraints: hard,
                 size: noise.registers,
             },

@@ -38,6 +38,8 @@ pub struct Structure {
     pub stretched: Vec<(usize, Stretch)>,
     /// Whether some execution can have weight 0 by a `condition` or a bounded support.
     pub hard_constraints: bool,
+    /// The coordinate that keys the noise of executions which run past the unrolling bound, where some may.
+    pub tail: Option<usize>,
     /// Numbers that one evaluation computes; 0 where that is not known.
     pub size: usize,
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use super::{Bound, Limits, Session};
+use super::{Bound, InferRequest, Limits, Session};
 use crate::base::Seed;
 use crate::lower::Target;
 use crate::store::{Inputs, NoFiles};
@@ -127,4 +127,31 @@ fn lanes_agree_with_the_interpreter_on_every_example() {
     let examples = folders(concat!(env!("CARGO_MANIFEST_DIR"), "/examples"));
     assert!(!examples.is_empty());
     examples.iter().for_each(|f| agrees(f));
+}
+
+#[test]
+fn a_loop_that_ends_is_enumerated_and_one_that_need_not_is_refused() {
+    let ends = "var k = 0\nwhile k < 4 {\n    sample stop ~ Flip(0.3)\n    if stop { break }\n    k += 1\n}\nobserve 2.5 ~ Normal(k, 1)\nreturn { k }";
+    let enumerated = |text: &str| {
+        let program = Session::compile("model.odp", text, std::sync::Arc::new(NoFiles)).unwrap();
+        let bound = program
+            .bind(&Inputs::default(), &Limits::default())
+            .unwrap();
+        bound.infer(&InferRequest::new("enumerate", 1))
+    };
+    let answer = enumerated(ends).unwrap();
+    // P(k) = .3 · .7^k for k < 4, .7⁴ for 4, times the density of 2.5 at k.
+    let weight = |k: i32| {
+        let prior = if k < 4 {
+            0.3 * 0.7f64.powi(k)
+        } else {
+            0.7f64.powi(4)
+        };
+        prior * (-0.5 * (2.5 - f64::from(k)).powi(2)).exp()
+    };
+    let total: f64 = (0..5).map(weight).sum();
+    let mean = (0..5).map(|k| f64::from(k) * weight(k)).sum::<f64>() / total;
+    assert!((answer.parameters[0].1.mean.unwrap() - mean).abs() < 1e-9);
+    let open = "fn g() {\n    sample stop ~ Flip(0.3)\n    if stop { 0 } else { 1 + g() }\n}\nlet n = g()\nobserve 3.0 ~ Normal(n, 1)\nreturn { n }";
+    assert!(enumerated(open).is_err());
 }
