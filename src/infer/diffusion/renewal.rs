@@ -13,7 +13,7 @@ use crate::lower::Target;
 
 /// Most rounds, for few dimensions and for several; with many, a round takes too long and comes too seldom to an end.
 const ROUNDS: [(usize, u64); 3] = [(12, 8), (40, 3), (usize::MAX, 0)];
-/// Numbers that an evaluation computes above which one round is all that can be waited for.
+/// Numbers that an evaluation computes above which a round takes too long.
 const LARGE: usize = 10_000;
 /// Shares of effective paths: above the first nothing is to be gained, below the second nothing is to be learned.
 const PERFECT: f64 = 0.97;
@@ -28,7 +28,7 @@ const MOVES: usize = 8;
 pub(super) struct Renewed {
     /// The particles that were learned from last, if others than the first.
     pub teacher: Option<Particles>,
-    /// Whether rounds came to agree about Z; `None` where there was no round.
+    /// Whether the last rounds agree about Z with even paths, or do not agree; `None` where neither can be said.
     pub settled: Option<bool>,
 }
 
@@ -68,7 +68,8 @@ pub(super) fn renew(
             break;
         }
         let even = |w: &Weighted| w.ess > GOOD * w.log_w.len() as f64;
-        let settled = more.abs() < 2.0 * error && even(&new) && even(&paths);
+        let agree = more.abs() < 2.0 * error;
+        let settled = agree && even(&new) && even(&paths);
         *trained = again;
         paths = new;
         let above = paths.log_z - best.1;
@@ -76,7 +77,7 @@ pub(super) fn renew(
             best = (trained.clone(), paths.log_z, paths.se, paths.ess);
             renewed.teacher = Some(pupil);
         }
-        renewed.settled = Some(settled);
+        renewed.settled = (settled || !agree).then_some(settled);
         if settled {
             break;
         }
@@ -89,7 +90,7 @@ fn most_rounds(target: &dyn Target) -> u64 {
     let fits = |(most, _): &&(usize, u64)| target.dim() <= *most;
     let rounds = ROUNDS.iter().find(fits).map_or(0, |(_, rounds)| *rounds);
     match target.structure().size > LARGE {
-        true => rounds.min(1),
+        true => 0,
         false => rounds,
     }
 }
