@@ -21,12 +21,12 @@ pub(crate) const SPECS: &[OptionSpec] = &[
     option(
         "T",
         "auto",
-        "diffusion steps (auto: 10, more where edges are sharp)",
+        "diffusion steps (auto: 10; 14 where gradients steer through more than 40 dimensions; more where edges are sharp)",
     ),
     option(
         "high",
         "auto",
-        "log-SNR of the lowest noise level (auto: 4.5, higher where edges are sharp)",
+        "log-SNR of the lowest noise level (auto: 4.5; 6 where `T` is 14; higher where edges are sharp)",
     ),
     option(
         "width",
