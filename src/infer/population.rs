@@ -179,11 +179,7 @@ pub fn particles(
     budget: &Budget,
     progress: &dyn Progress,
 ) -> Result<Particles, InferError> {
-    if target.dim() == 0 {
-        return without_noise(target, n);
-    }
-    let run = Run::start(target, n.max(2), seed, budget)?;
-    tempered(run, moves, seed, budget, progress)
+    carried(target, n, true, moves, seed, budget, progress)
 }
 
 /// As [`particles`], for chains to start from: in many dimensions without trajectories, for the chains follow gradients
@@ -199,11 +195,25 @@ pub fn rough_particles(
     budget: &Budget,
     progress: &dyn Progress,
 ) -> Result<Particles, InferError> {
+    let glides = target.dim() <= MANY;
+    carried(target, n, glides, moves, seed, budget, progress)
+}
+
+/// From prior draws to the posterior; `glides`: whether moves may follow gradients.
+fn carried(
+    target: &dyn Target,
+    n: usize,
+    glides: bool,
+    moves: usize,
+    seed: Seed,
+    budget: &Budget,
+    progress: &dyn Progress,
+) -> Result<Particles, InferError> {
     if target.dim() == 0 {
         return without_noise(target, n);
     }
     let mut run = Run::start(target, n.max(2), seed, budget)?;
-    run.glides = target.dim() <= MANY;
+    run.glides = glides;
     tempered(run, moves, seed, budget, progress)
 }
 

@@ -309,7 +309,7 @@ impl Policy {
     }
 
     /// A network's outputs at all steps of paths, `[steps, n, 2 d]`, with the pushes, where there are any.
-    fn with_pushes<'a>(&self, paths: &Paths, said: &'a [f32]) -> Cow<'a, [f32]> {
+    pub fn with_pushes<'a>(&self, paths: &Paths, said: &'a [f32]) -> Cow<'a, [f32]> {
         let mut said = Cow::Borrowed(said);
         let size = paths.n * self.frames.dim;
         if let Some(steer) = self.steer.as_ref().filter(|_| size > 0) {
@@ -423,13 +423,11 @@ impl Policy {
         (0..n).map(one).collect()
     }
 
-    /// The network's pass over all steps of a shard's paths, and its outputs with what gradients say; `None` without one.
-    pub fn pass(&self, target: &dyn Target, paths: &mut Paths) -> Option<(Pass, Vec<f32>)> {
+    /// The network's pass over all steps of a shard's paths, which get what gradients say; `None` without a network.
+    pub fn pass(&self, target: &dyn Target, paths: &mut Paths) -> Option<Pass> {
         let network = self.network_for(paths)?;
         self.ask(target, paths);
-        let pass = self.pass_of(network, paths);
-        let said = self.with_pushes(paths, pass.values()).into_owned();
-        Some((pass, said))
+        Some(self.pass_of(network, paths))
     }
 
     fn pass_of(&self, network: &Network, paths: &Paths) -> Pass {
@@ -454,14 +452,15 @@ impl Policy {
             let noisy = paths.states[size..].chunks_exact(size).enumerate();
             let values: Vec<f32> = noisy.flat_map(|(s, x)| run.step(s, x).to_vec()).collect();
             drop(run);
-            let values = self.with_pushes(paths, &values).into_owned();
-            self.ratios(paths, &values, &mut []);
+            let said = self.with_pushes(paths, &values);
+            self.ratios(paths, &said, &mut []);
         });
     }
 
     /// As [`Policy::score`], with what the paths say about the network, if there is one.
     pub fn learn(&self, target: &dyn Target, paths: &mut Paths) -> Option<Lesson> {
-        let (pass, said) = self.pass(target, paths)?;
+        let pass = self.pass(target, paths)?;
+        let said = self.with_pushes(paths, pass.values());
         let mut by_output = vec![0.0; said.len()];
         self.ratios(paths, &said, &mut by_output);
         Some(Lesson { pass, by_output })

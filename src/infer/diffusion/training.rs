@@ -546,7 +546,8 @@ fn denoising_gradient(
     let network = policy.network.as_ref().expect("a policy with a network");
     let gains = policy.steer.as_ref().map_or(0, |s| s.gains.len());
     let one = |s: &mut Paths| {
-        let (pass, said) = policy.pass(target, s).expect("a policy with a network");
+        let pass = policy.pass(target, s).expect("a policy with a network");
+        let said = policy.with_pushes(s, pass.values());
         let by_output = objective::denoising(policy, s, &said, batch);
         let mut by_gain = vec![0.0; gains];
         policy.by_gains(s, &by_output, &vec![1.0; s.n], &mut by_gain);
