@@ -1,6 +1,6 @@
 //! What one number of log r and of its gradient costs: for the examples, and for programs that grow.
 //!
-//! `cargo bench --bench micro` prints two tables; `-- examples` or `-- growth` prints one. Figures are the fastest of many
+//! `cargo bench --bench micro` prints three tables; `-- examples`, `-- growth` or `-- batch` prints one. Figures are the fastest of many
 //! short runs in one process, noise drawn beforehand. Times of single evaluations are what a chain pays.
 
 use std::path::Path;
@@ -20,6 +20,9 @@ fn main() {
     }
     if wanted("growth") {
         growth();
+    }
+    if wanted("batch") {
+        batches();
     }
 }
 
@@ -82,6 +85,31 @@ fn examples() {
             g / v,
             g1 / v1
         );
+    }
+}
+
+/// Nanoseconds an execution, for `benches/batch.py`.
+fn batches() {
+    let schools = include_bytes!("../examples/eight_schools/data.json").to_vec();
+    let grid: Vec<f64> = (0..100).map(|i| f64::from(i) * 6.0 / 99.0 - 3.0).collect();
+    let mixture = json(&[("y", numbers(&grid))]);
+    println!(
+        "{:<15}{:>9}{:>12}{:>12}",
+        "program", "batch", "log r ns", "grad ns"
+    );
+    for (name, text, data) in [
+        (
+            "eight_schools",
+            include_str!("../examples/eight_schools/model.odp"),
+            schools,
+        ),
+        ("mixture", include_str!("batch/mixture.odp"), mixture),
+    ] {
+        let bound = bound(text, Some(data)).expect("a program and its data");
+        for batch in [4096, 65536] {
+            let [v, g] = [false, true].map(|gradient| 1e9 * seconds(&bound, batch, gradient, 2.0));
+            println!("{name:<15}{batch:>9}{v:>12.1}{g:>12.1}");
+        }
     }
 }
 
