@@ -59,6 +59,37 @@ pub fn psis_of_dependent(log_weights: &[f64], efficiency: f64) -> (Vec<f64>, Opt
     (smoothed, Some(k))
 }
 
+/// Shape k̂ of the heavier tail of draws `x: [n]` that are worth `ess` independent ones: a generalised Pareto distribution fitted
+/// to the 3n/√ess (at most n/5) largest, and one to the smallest. `None` for whole numbers and for tails of under 20 draws.
+///
+/// Moments of order m exist where k < 1/m; an average of h(x) is estimated well from n draws where that of h's tail is below
+/// [`khat_threshold`] (Vehtari et al. 2024), which for squares is twice that of x.
+pub(super) fn tail_shape(x: &[f64], ess: f64) -> Option<f64> {
+    let n = x.len() as f64;
+    let tail = (n / 5.0).min(3.0 * n / ess.max(1.0).sqrt()).ceil() as usize;
+    if tail < 20 || x.len() <= tail + 1 || x.iter().all(|v| v.fract() == 0.0) {
+        return None;
+    }
+    let mut sorted = x.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let upper = one_tail(sorted.iter().rev().copied(), tail, 1.0);
+    let lower = one_tail(sorted.iter().copied(), tail, -1.0);
+    [upper, lower].into_iter().flatten().reduce(f64::max)
+}
+
+/// k̂ of the first `tail` of values that come from the outermost inwards; `sign` points outwards.
+fn one_tail(outermost: impl Iterator<Item = f64>, tail: usize, sign: f64) -> Option<f64> {
+    let ends: Vec<f64> = outermost.take(tail + 1).collect();
+    let cut = ends[tail];
+    let mut excess: Vec<f64> = ends[..tail].iter().map(|v| sign * (v - cut)).collect();
+    excess.reverse();
+    excess.retain(|e| *e > 0.0 && e.is_finite());
+    // Many draws at one place are no tail.
+    (2 * excess.len() > tail)
+        .then(|| fit(&excess).0)
+        .filter(|k| k.is_finite())
+}
+
 /// The largest k̂ at which an estimate from `n` weights is still to be trusted: min(1 − 1/log₁₀ n, 0.7).
 pub fn khat_threshold(n: usize) -> f64 {
     (1.0 - 1.0 / (n as f64).log10()).min(0.7)
@@ -134,6 +165,28 @@ mod tests {
         few[..3].copy_from_slice(&[1.0, 2.0, 3.0]);
         assert_eq!(psis(&few).1, Some(f64::INFINITY));
         assert_eq!(psis(&[f64::NEG_INFINITY; 30]).1, Some(f64::INFINITY));
+    }
+
+    #[test]
+    fn tails_of_draws_have_the_shape_of_their_law() {
+        // Quantiles in the place of draws; two standard errors of k̂ from 190 exceedances, (1 + k) / √190.
+        let p = |i: usize| (i as f64 + 0.5) / 4000.0;
+        let pareto = |k: f64| -> Vec<f64> { (0..4000).map(|i| -(1.0 - p(i)).powf(-k)).collect() };
+        for k in [0.2, 0.5, 1.0] {
+            let found = tail_shape(&pareto(k), 4000.0).unwrap();
+            assert!(
+                (found - k).abs() < 2.0 * (1.0 + k) / 190f64.sqrt(),
+                "{k}: {found}"
+            );
+        }
+        let normal: Vec<f64> = (0..4000)
+            .map(|i| spec_math::cephes64::ndtri(p(i)))
+            .collect();
+        assert!(tail_shape(&normal, 4000.0).unwrap() < 0.1);
+        let uniform: Vec<f64> = (0..4000).map(p).collect();
+        assert!(tail_shape(&uniform, 4000.0).unwrap() < -0.5);
+        let counts: Vec<f64> = (0..4000).map(|i| (i % 50) as f64).collect();
+        assert_eq!(tail_shape(&counts, 4000.0), None);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use super::mcse::{
     mcse_mean, mcse_quantile, mcse_sd, quantile_error, sd_error, squared_deviations,
 };
 use super::moments::{mean_sd, quantiles};
+use super::pareto::tail_shape;
 use super::particles::grouped_ess;
 use super::weights::kish;
 
@@ -46,6 +47,8 @@ pub struct Summary {
     pub ess_tail: Option<f64>,
     /// Rank-normalised split R̂.
     pub rhat: Option<f64>,
+    /// Shape k̂ of a generalised Pareto distribution fitted to its heavier tail; nothing for weighted draws.
+    pub tail: Option<f64>,
     /// Share (by weight) of draws in which the value exists; the other figures are over those.
     pub present: f64,
 }
@@ -97,6 +100,10 @@ pub fn summarize(x: &[f64], dependence: Dependence) -> Option<Summary> {
         ess_bulk: worth.bulk,
         ess_tail: worth.tail,
         rhat: worth.rhat,
+        tail: match weights {
+            None => worth.bulk.and_then(|ess| tail_shape(&values, ess)),
+            Some(_) => None,
+        },
         present,
     })
 }

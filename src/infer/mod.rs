@@ -4,6 +4,7 @@
 
 mod auto;
 mod chains;
+mod coordinates;
 pub mod diffusion;
 mod drift;
 mod elliptical;

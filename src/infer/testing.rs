@@ -622,6 +622,23 @@ pub(crate) fn many_well() -> Case {
     many_well_of(5)
 }
 
+/// Neal's funnel against broad noise: v = 3 z₀ sets the scale exp(v / 2) of the others, whose noise has scale 5.
+pub(crate) fn neal(d: usize) -> Case {
+    let target = Written::new(d, |z| {
+        let scale = (1.5 * z[0]).exp();
+        z[1..]
+            .iter()
+            .map(|z| log_normal(5.0 * z, 0.0, scale) - log_normal(5.0 * z, 0.0, 5.0))
+            .sum()
+    });
+    Case {
+        name: "Neal's funnel",
+        target,
+        log_z: 0.0,
+        moments: vec![(0, 0.0, 1.0)],
+    }
+}
+
 /// The same with `d` wells.
 pub(crate) fn many_well_of(d: usize) -> Case {
     let wide = 2.0;

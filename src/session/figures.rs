@@ -28,6 +28,9 @@ pub struct Figures {
     pub mcse_q50: Figure,
     pub mcse_q75: Figure,
     pub mcse_q95: Figure,
+    /// Shape k̂ of the heavier tail.
+    #[serde(skip)]
+    pub tail: Figure,
     /// Share of draws in which the element exists.
     pub present: f64,
 }
@@ -123,6 +126,7 @@ impl Figures {
             mcse_q50,
             mcse_q75,
             mcse_q95,
+            tail: s.tail.and_then(finite),
             present: s.present,
         }
     }

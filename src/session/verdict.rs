@@ -5,6 +5,7 @@
 
 use super::answer::Figure;
 use super::figures::Figures;
+use crate::draws::khat_threshold;
 
 /// Chains that differ by more do not draw from one distribution.
 const LARGEST_RHAT: f64 = 1.05;
@@ -58,7 +59,9 @@ impl Finding {
 /// 2. an output's R-hat above 1.05: not to be trusted;
 /// 3. else an output worth fewer than 100 draws: not to be trusted, or a warning where fewer were asked for. What exists
 ///    in under a quarter of the draws may be worth less, down to a tenth of the draws in which it exists;
-/// 4. more than 1 in 100 draws past the unrolling bound: not to be trusted.
+/// 4. more than 1 in 100 draws past the unrolling bound: not to be trusted;
+/// 5. outputs with a tail so heavy that averages of their squares, or of themselves, rest on few draws (k̂ against
+///    [`khat_threshold`]): a warning, since draws and quantiles are what they should be.
 ///
 /// Rules 2 and 3 are silent where the engine itself has given its draws up.
 pub(super) fn verdict(run: &Run) -> Vec<Finding> {
@@ -91,7 +94,31 @@ pub(super) fn verdict(run: &Run) -> Vec<Finding> {
             "{share:.0} % of the draws run past the unrolling bound, where noise is not inferred; try `-O unroll={deeper}`"
         )));
     }
+    found.extend(heavy_tails(run));
     found
+}
+
+/// Rule 5, in one warning that names the heaviest tail.
+fn heavy_tails(run: &Run) -> Option<Finding> {
+    let heavy = |f: &Figures| {
+        let limit = khat_threshold(f.ess_bulk? as usize);
+        f.tail.filter(|k| 2.0 * k > limit)
+    };
+    let (k, name) = extreme(run, heavy, f64::total_cmp)?;
+    let (_, worst) = run.parameters.iter().find(|(n, _)| *n == name)?;
+    let what = match k > khat_threshold(worst.ess_bulk? as usize) {
+        true => "mean and sd rest",
+        false => "sd rests",
+    };
+    let others = run.parameters.iter().filter(|(_, f)| heavy(f).is_some());
+    let too = match others.count() - 1 {
+        0 => String::new(),
+        1 => " (one other output has such tails, too)".to_string(),
+        n => format!(" ({n} other outputs have such tails, too)"),
+    };
+    Some(Finding::Warn(format!(
+        "the tails of `{name}` are so heavy (k-hat {k:.2}) that its {what} on a few draws{too}; read the quantiles, or ask for many more `--draws`"
+    )))
 }
 
 /// An output's bulk ESS, unless it exists in few draws and is worth its share of those.
@@ -138,6 +165,26 @@ mod tests {
             parameters,
             ..Run::default()
         })
+    }
+
+    #[test]
+    fn heavy_tails_are_told_once_and_cost_no_trust() {
+        let with = |name: &str, tail: f64| {
+            let (name, figures) = output(name, None, 4000.0, 1.0);
+            let tail = Some(tail);
+            (name, Figures { tail, ..figures })
+        };
+        assert!(found(&[with("a", 0.3)], 4000, true).is_empty());
+        let told = found(&[with("a", 0.4), with("b", 0.9)], 4000, true);
+        assert!(
+            matches!(&told[..], [Finding::Warn(w)] if w.contains("`b`") && w.contains("mean and sd") && w.contains("one other")),
+            "{told:?}"
+        );
+        let told = found(&[with("a", 0.4)], 4000, true);
+        assert!(
+            matches!(&told[..], [Finding::Warn(w)] if w.contains("its sd rests")),
+            "{told:?}"
+        );
     }
 
     #[test]

@@ -6,8 +6,10 @@ use super::exactify::{self, Weighted};
 use super::policy::Policy;
 use super::training::Trainer;
 use super::verdict::{Evidence, verdict};
-use super::{Taught, Trained, frame, mixture};
+use super::{Taught, Trained};
 use crate::base::Stream;
+use crate::infer::coordinates::frame::Frame;
+use crate::infer::coordinates::mixture::gaussian;
 use crate::infer::smc::{self, Particles, Refreshed};
 use crate::infer::{Diagnostics, Evaluations, InferError, LogZ, Noise, Outcome, Settings};
 use crate::lower::Target;
@@ -100,13 +102,13 @@ pub(super) fn draw(
 }
 
 /// One Gaussian over all particles, a little wider.
-pub(super) fn broad(candidate: &Candidate) -> Option<frame::Frame> {
+pub(super) fn broad(candidate: &Candidate) -> Option<Frame> {
     let d = candidate.policy.frames.dim;
     let x = &candidate.train.x;
     let fit = if d == 0 || x.len() < 2 * d {
         None
     } else {
-        mixture::gaussian(x, &candidate.held_out.x, d)
+        gaussian(x, &candidate.held_out.x, d)
     };
     fit.and_then(|m| m.parts.into_iter().next())
         .map(|f| f.inflated(1.3))

@@ -4,13 +4,13 @@
 use std::collections::BTreeMap;
 
 use super::categorical::{Categorical, TABLE, digits};
-use super::frame::{Frame, Frames};
 use super::layout::{Layout, Points};
-use super::mixture::{Mixture, bent, gaussian, mixture};
 use super::options::{Components, Recipe};
 use super::policy::Policy;
 use super::schedule::Schedule;
 use crate::base::Stream;
+use crate::infer::coordinates::frame::{Frame, Frames};
+use crate::infer::coordinates::mixture::{Mixture, bent, gaussian, mixture};
 use crate::lower::Target;
 
 /// Most parts of a mixture.

@@ -9,6 +9,7 @@ use rand::RngExt;
 use super::adam::Adam;
 use super::layout::Site;
 use crate::base::Stream;
+use crate::infer::coordinates::linear::log_sum_exp;
 
 /// Largest joint table.
 pub(crate) const TABLE: usize = 4096;
@@ -254,7 +255,7 @@ impl Categorical {
                 .zip(&self.logits[start..start + n])
                 .for_each(|(l, w)| *l += f64::from(*w));
         }
-        let total = super::linear::log_sum_exp(&logits);
+        let total = log_sum_exp(&logits);
         logits
             .iter()
             .map(|l| (1.0 - floor) * (l - total).exp() + floor / n as f64)

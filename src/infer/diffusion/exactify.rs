@@ -2,12 +2,12 @@
 
 use rand::RngExt;
 
-use super::frame::{Frame, Frames, Group};
 use super::layout::Points;
-use super::linear::log_sum_exp;
 use super::policy::Policy;
 use crate::base::{Seed, Stream};
 use crate::draws::{importance_ess, khat_threshold, log_mean_exp, normalized, psis, systematic};
+use crate::infer::coordinates::frame::{Frame, Frames, Group};
+use crate::infer::coordinates::linear::log_sum_exp;
 use crate::lower::Target;
 
 /// Share of the paths that come from something broader than the policy, so that weights stay bounded where it is thin; and

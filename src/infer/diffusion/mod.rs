@@ -15,16 +15,12 @@ mod adam;
 pub mod amortised;
 mod answer;
 mod average;
-mod bend;
 mod buffer;
 mod candidates;
 mod categorical;
 mod exactify;
-mod frame;
 mod fused;
 mod layout;
-mod linear;
-mod mixture;
 mod network;
 mod objective;
 mod options;
@@ -53,6 +49,7 @@ use options::Recipe;
 use state::Keeping;
 use training::{Fit, Optimiser, Trainer};
 
+use super::coordinates::frame::{Frame, Frames};
 use super::smc::Particles;
 use super::{
     Budget, Diagnostics, Engine, Evaluations, InferError, LogZ, NoProgress, Noise, OptionSpec,
@@ -275,7 +272,7 @@ fn from_the_prior(trainer: &mut Trainer, stream: &mut crate::base::Stream) -> Ca
     trainer.evaluations += n as u64;
     let categorical = candidates::categorical(target, &layout, &points.k, stream);
     let d = layout.width();
-    let frames = frame::Frames::single(d, vec![frame::Frame::prior(d)], vec![0.0]);
+    let frames = Frames::single(d, vec![Frame::prior(d)], vec![0.0]);
     let schedule = schedule::Schedule::new(trainer.recipe.levels, trainer.recipe.high);
     Candidate {
         policy: candidates::policy(layout, categorical, frames, schedule),

@@ -17,13 +17,14 @@ use rand_distr::StandardNormal;
 use rayon::prelude::*;
 
 use super::categorical::{Categorical, category, pick};
-use super::frame::Frames;
 use super::layout::{Layout, Points};
 use super::network::{Network, Pass};
 use super::schedule::Schedule;
 use super::sheet::Sheet;
 use super::steer::{self, Steer};
 use crate::base::{Bug, Seed, Stream, bites};
+use crate::infer::coordinates::frame::Frames;
+use crate::infer::coordinates::linear::log_sum_exp;
 use crate::lower::Target;
 
 /// Paths that are computed together. Fixed: results must not depend on the number of threads.
@@ -127,7 +128,7 @@ impl Policy {
             .iter()
             .map(|&p| f64::from(self.shares[p]))
             .collect();
-        let total = super::linear::log_sum_exp(&logits);
+        let total = log_sum_exp(&logits);
         logits.iter().map(|l| l - total).collect()
     }
 

@@ -14,8 +14,8 @@
 //! The Langevin parametrisation of Zhang & Chen 2022 (path integral sampler) and Sendera et al. 2024, who evaluate at x; we
 //! evaluate at the predicted end, in the frame's coordinates, with a gain for each step instead of a network of time.
 
-use super::frame::Frames;
 use super::schedule::{Schedule, Step};
+use crate::infer::coordinates::frame::Frames;
 use crate::lower::Target;
 
 /// Largest push of a coordinate, in units of the network's output.

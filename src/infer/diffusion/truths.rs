@@ -101,7 +101,10 @@ fn tight() -> Case {
     }
     let mut precision = a.clone();
     (0..d).for_each(|i| precision[i * d + i] += 1.0);
-    assert!(super::linear::cholesky(&mut precision, d));
+    assert!(crate::infer::coordinates::linear::cholesky(
+        &mut precision,
+        d
+    ));
     // mean = P⁻¹ b by two triangular solves; log Z = ½ bᵀ P⁻¹ b − ½ log |P|.
     let mut u = vec![0.0; d];
     for i in 0..d {

@@ -3,8 +3,8 @@
 //! The figures' Mahalanobis distance from the simulations' mean is held against that of as many fresh simulations: what lies
 //! farther out than all of them is outside of what the networks have seen.
 
-use super::super::linear::dot;
 use super::encoder::forward;
+use crate::infer::coordinates::linear::dot;
 use crate::store::packed;
 
 /// Fresh simulations that distances are held against.

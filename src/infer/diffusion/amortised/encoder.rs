@@ -13,12 +13,12 @@
 
 use rayon::prelude::*;
 
-use super::super::frame::Frame;
-use super::super::linear::{cholesky, dot, moments};
 use super::super::network::{Backend, Network, Pass, Sizes};
 use super::weights::Weights;
 use crate::base::Stream;
 use crate::compute::dense::Activation;
+use crate::infer::coordinates::frame::Frame;
+use crate::infer::coordinates::linear::{cholesky, dot, moments};
 use crate::store::packed;
 
 /// Above this many dimensions P is diagonal: its triangle would have more outputs than the network has units.

@@ -5,8 +5,8 @@
 //! over all simulations is one for large scales; the second one weighs each simulation by what the first has left
 //! unexplained, and is one for small scales.
 
-use super::super::linear::{cholesky, dot, moments};
 use super::encoder::solve;
+use crate::infer::coordinates::linear::{cholesky, dot, moments};
 use crate::store::packed;
 
 /// Data sets of more numbers have no such figures: the regression would cost more than training.

@@ -32,12 +32,12 @@ pub use options::TRAINING;
 pub use training::train;
 
 use super::candidates;
-use super::frame::{Frame, Frames};
 use super::layout::Layout;
 use super::network::Network;
 use super::policy::Policy;
 use super::schedule::Schedule;
 use crate::base::Seed;
+use crate::infer::coordinates::frame::{Frame, Frames};
 use crate::lower::Target;
 use crate::store::{Packed, packed};
 use alarm::Alarm;

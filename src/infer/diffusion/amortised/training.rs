@@ -5,7 +5,6 @@ use rayon::prelude::*;
 use super::super::adam::Adam;
 use super::super::average::{Average, Learned};
 use super::super::candidates;
-use super::super::frame::{Frame, Frames};
 use super::super::layout::Layout;
 use super::super::network::{Network, Sizes};
 use super::super::objective::{self, Objective};
@@ -20,6 +19,7 @@ use super::summary::Summary;
 use super::supply::{Rows, Supply};
 use super::{Facts, Simulator, Trained};
 use crate::base::Seed;
+use crate::infer::coordinates::frame::{Frame, Frames};
 use crate::infer::{InferError, Settings};
 use crate::lower::{Structure, Target};
 

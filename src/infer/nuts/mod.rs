@@ -2,35 +2,46 @@
 //!
 //! ```text
 //! short SMC ─▶ a start for each chain ─▶ warm-up (step size, mass) ─▶ draws, one trajectory each
+//!                                          ▲                          │ in trouble?
+//!                                          └── bent coordinates ◀─────┘
 //! ```
 //!
 //! The density is log r(z) − |z|²/2 over noise; noise of improper measures is walked on the line that it comes from
-//! ([`Stretch`]). Each chain is alone with its random stream, so that a chain is the same
+//! (`density.rs`). Where trajectories diverge or draws are worth little, though chains do not stand in different modes, scales are most
+//! likely driven by other coordinates: chains begin anew where that is undone ([`super::coordinates`]), which is as exact. Each chain is alone with its random stream, so that a chain is the same
 //! whatever runs beside it and on however many threads. An execution that fails ends its trajectory as a divergence.
 //!
 //! # Source
 //! Hoffman & Gelman 2014; Betancourt 2017 (multinomial, generalised criterion); the crate `nuts-rs`, whose mass matrix is
 //! fitted to draws and gradients (Seyboldt, Carlson & Carpenter 2026).
 
-use std::collections::HashMap;
+mod density;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use nuts_rs::{
-    Chain, CpuLogpFunc, CpuMath, CpuMathError, DiagNutsSettings, EuclideanAdaptOptions, HasDims,
-    LogpError, LowRankNutsSettings, NutsSettings,
+    Chain, CpuMath, DiagNutsSettings, EuclideanAdaptOptions, LowRankNutsSettings, NutsSettings,
 };
 use rayon::prelude::*;
 
-use super::chains::{self, Found, WARMUP, Walker};
-use super::gaussian::log_prior;
+use super::chains::{self, WARMUP, Walker};
+use super::coordinates::frame::Frame;
+use super::coordinates::mixture;
 use super::{Engine, Evaluations, InferError, Noise, OptionSpec, Outcome, Settings, Timing};
-use crate::lower::{Stretch, Target};
+use crate::lower::Target;
+use density::{Density, Ways};
 
-/// Divergent transitions above this share bias the draws beyond repair.
-const MANY_DIVERGENCES: f64 = 0.01;
+/// Divergent transitions above this share bias the draws: the neck of a funnel is cut off by one in a thousand, where posteriors
+/// that are met within their errors have none or one in four thousand.
+const MANY_DIVERGENCES: f64 = 0.0005;
 /// A share of trajectories above this that were cut off by their depth is worth a warning.
 const MANY_CUT: f64 = 0.05;
+
+/// Chains whose R-hat is above this stand in different modes, and no coordinates bring these together.
+const DIFFERENT_MODES: f64 = 2.0;
+/// How often chains may begin anew, with smaller steps and in coordinates fitted to what they drew.
+const RENEWALS: usize = 4;
 
 /// Dimensions above which correlations cost more than they help.
 const MANY_FOR_CORRELATIONS: usize = 300;
@@ -68,6 +79,11 @@ impl Engine for Nuts {
                 default: "auto",
                 help: "what the metric learns: `diagonal` scales, or the strongest correlations too, `low_rank` (auto: up to 300 dimensions)",
             },
+            OptionSpec {
+                name: "coordinates",
+                default: "auto",
+                help: "whether chains in trouble begin anew, with smaller steps and coordinates bent after their draws (auto), or keep the prior's own (`plain`)",
+            },
         ]
     }
 
@@ -80,44 +96,101 @@ impl Engine for Nuts {
             target_accept: o.number("target_accept", 0.01, 0.999)?.unwrap_or(0.9),
             max_depth: o.count("max_depth", 1)?.unwrap_or(10).min(30),
             draws: settings.n_draws.div_ceil(settings.n_chains.max(1)),
+            low_rank: match o.choice("mass", &["auto", "diagonal", "low_rank"])? {
+                Some("diagonal") => false,
+                Some("low_rank") => true,
+                _ => target.dim() <= MANY_FOR_CORRELATIONS,
+            },
         };
-        let low_rank = match o.choice("mass", &["auto", "diagonal", "low_rank"])? {
-            Some("diagonal") => false,
-            Some("low_rank") => true,
-            _ => target.dim() <= MANY_FOR_CORRELATIONS,
-        };
+        let renews = o.choice("coordinates", &["auto", "plain"])? != Some("plain");
         chains::afford_draws(target, settings)?;
         let start = Instant::now();
         let count = START_PARTICLES.max(4 * target.dim().min(500));
         let (walkers, found) = chains::starts(target, count, settings)?;
         let started_s = start.elapsed().as_secs_f64();
-        let begun = Instant::now();
-        let runs = match low_rank {
-            true => plan.all(&plan.low_rank(), target, walkers, settings),
-            false => plan.all(&plan.diagonal(), target, walkers, settings),
-        }?;
-        let timing = split_time(started_s, begun.elapsed().as_secs_f64(), &runs);
-        let mut outcome = answer(runs, &plan, target, &found)?;
-        outcome.timing = timing;
+        let starts: Vec<Vec<f64>> = walkers.iter().map(|w| w.z.clone()).collect();
+        let mut outcome = plan.attempt(target, walkers, None, settings)?;
+        for round in 1..=RENEWALS {
+            if !renews || !in_trouble(&outcome) || settings.budget.exhausted() {
+                break;
+            }
+            let frame = bent_after(&outcome, target);
+            let walkers = anew(&starts, settings, round);
+            let next = plan
+                .careful(round)
+                .attempt(target, walkers, frame.as_ref(), settings)?;
+            outcome = better(outcome, next);
+        }
+        outcome.evaluations.log_r += found.particles.evaluations;
+        outcome.evaluations.gradient += found.particles.gradients;
+        outcome.timing.warmup_s += started_s;
         outcome.interrupted = settings.budget.interrupted();
-        // Rough particles do not contradict chains that agree. Their part was to start them far apart, one in each mode.
-        chains::judge(
-            &mut outcome,
-            settings,
-            "ask for more draws, or a longer -O warmup",
-        );
         chains::seek_unvisited(&mut outcome, target, &found, settings);
         Ok(outcome)
     }
 }
 
+/// Whether chains got stuck, but not in modes of their own.
+fn in_trouble(outcome: &Outcome) -> bool {
+    let apart = outcome.diagnostics.rhat_max.unwrap_or(f64::INFINITY);
+    !outcome.reliable && apart < DIFFERENT_MODES
+}
+
+/// Coordinates in which the draws look normal; `None` where no coordinate drives others, so that a metric serves as well.
+fn bent_after(outcome: &Outcome, target: &dyn Target) -> Option<Frame> {
+    let dim = target.dim();
+    let ways = Ways::of(target, None);
+    let (mut train, mut held_out) = (Vec::new(), Vec::new());
+    for (i, row) in outcome.noise.z.chunks_exact(dim).enumerate() {
+        let part = if i % 4 == 3 {
+            &mut held_out
+        } else {
+            &mut train
+        };
+        let from = part.len();
+        part.extend_from_slice(row);
+        ways.onto_lines(&mut part[from..]);
+    }
+    let straight = mixture::gaussian(&train, &held_out, dim)?;
+    let bent = mixture::bent(&train, &held_out, dim, &straight)?;
+    bent.parts.into_iter().next()
+}
+
+/// The chains' starts with streams of their own for each round.
+fn anew(starts: &[Vec<f64>], settings: &Settings, round: usize) -> Vec<Walker> {
+    let seed = settings.seed.child("bent", round as u64);
+    let walker = |(c, z): (usize, &Vec<f64>)| Walker {
+        z: z.clone(),
+        log_r: 0.0,
+        rng: seed.stream("chain", c as u64),
+    };
+    starts.iter().enumerate().map(walker).collect()
+}
+
+/// The later attempt, unless it explores less than the one before; either has cost what both did.
+fn better(before: Outcome, mut next: Outcome) -> Outcome {
+    let gradients = before.evaluations.gradient + next.evaluations.gradient;
+    let spent = before.timing.warmup_s + before.timing.sample_s;
+    let worth = |o: &Outcome| o.diagnostics.ess_bulk_min.unwrap_or(0.0);
+    next.timing.warmup_s += spent;
+    let mut best = match next.reliable || worth(&next) > worth(&before) {
+        true => next,
+        false => Outcome {
+            timing: next.timing,
+            ..before
+        },
+    };
+    best.evaluations.gradient = gradients;
+    best
+}
+
 /// Chains share the threads: the time that all took, by the part that warm-up had of each.
-fn split_time(started_s: f64, wall_s: f64, runs: &[Run]) -> Timing {
+fn split_time(wall_s: f64, runs: &[Run]) -> Timing {
     let sum = |f: fn(&Run) -> f64| runs.iter().map(f).sum::<f64>();
     let (warmup, sample) = (sum(|r| r.warmup_s), sum(|r| r.sample_s));
     let share = warmup / (warmup + sample).max(f64::MIN_POSITIVE);
     Timing {
-        warmup_s: started_s + share * wall_s,
+        warmup_s: share * wall_s,
         train_s: 0.0,
         sample_s: (1.0 - share) * wall_s,
     }
@@ -130,6 +203,8 @@ struct Plan {
     max_depth: usize,
     /// Of each chain.
     draws: usize,
+    /// Whether the metric learns correlations.
+    low_rank: bool,
 }
 
 /// What one chain leaves behind.
@@ -147,6 +222,14 @@ struct Run {
 }
 
 impl Plan {
+    /// The plan with half as much room for rejection in each round.
+    fn careful(&self, round: usize) -> Plan {
+        Plan {
+            target_accept: 1.0 - (1.0 - self.target_accept) * 0.5f64.powi(round as i32),
+            ..*self
+        }
+    }
+
     fn diagonal(&self) -> DiagNutsSettings {
         self.with(DiagNutsSettings::default())
     }
@@ -170,18 +253,45 @@ impl Plan {
         s
     }
 
+    /// All chains behind `frame`, and what they say of themselves. Rough particles do not contradict chains that agree:
+    /// their part was to start them far apart, one in each mode.
+    fn attempt(
+        &self,
+        target: &dyn Target,
+        walkers: Vec<Walker>,
+        frame: Option<&Frame>,
+        settings: &Settings,
+    ) -> Result<Outcome, InferError> {
+        let begun = Instant::now();
+        let ways = Ways::of(target, frame);
+        let runs = match self.low_rank {
+            true => self.all(&self.low_rank(), target, ways, walkers, settings),
+            false => self.all(&self.diagonal(), target, ways, walkers, settings),
+        }?;
+        let timing = split_time(begun.elapsed().as_secs_f64(), &runs);
+        let mut outcome = answer(runs, self, target)?;
+        outcome.timing = timing;
+        chains::judge(
+            &mut outcome,
+            settings,
+            "ask for more draws, or a longer -O warmup",
+        );
+        Ok(outcome)
+    }
+
     /// All chains, over threads.
     fn all<S: nuts_rs::Settings>(
         &self,
         sampler: &S,
         target: &dyn Target,
+        ways: Ways,
         walkers: Vec<Walker>,
         settings: &Settings,
     ) -> Result<Vec<Run>, InferError> {
         walkers
             .into_par_iter()
             .enumerate()
-            .map(|(c, w)| self.chain(sampler, target, c, w, settings))
+            .map(|(c, w)| self.chain(sampler, target, ways, c, w, settings))
             .collect()
     }
 
@@ -189,6 +299,7 @@ impl Plan {
         &self,
         sampler: &S,
         target: &dyn Target,
+        ways: Ways,
         index: usize,
         mut walker: Walker,
         settings: &Settings,
@@ -196,14 +307,14 @@ impl Plan {
         let gradients = AtomicU64::new(0);
         let density = Density {
             target,
+            ways,
             gradients: &gradients,
         };
         let begun = Instant::now();
         let mut chain = sampler
             .new_chain(index as u64, CpuMath::new(density), &mut walker.rng)
             .map_err(failed)?;
-        let lines = Lines(&target.structure().stretched);
-        lines.enter(&mut walker.z);
+        ways.enter(&mut walker.z);
         chain.set_position(&walker.z).map_err(failed)?;
         let mut run = Run {
             z: Vec::with_capacity(self.draws * target.dim()),
@@ -234,7 +345,7 @@ impl Plan {
                 continue;
             }
             run.untuned = left > 0;
-            lines.leave(&mut z);
+            ways.leave(&mut z);
             run.z.extend_from_slice(&z);
             run.n += 1;
             run.divergences += u64::from(progress.diverging);
@@ -262,12 +373,7 @@ fn failed(error: impl std::fmt::Display) -> InferError {
     }
 }
 
-fn answer(
-    runs: Vec<Run>,
-    plan: &Plan,
-    target: &dyn Target,
-    found: &Found,
-) -> Result<Outcome, InferError> {
+fn answer(runs: Vec<Run>, plan: &Plan, target: &dyn Target) -> Result<Outcome, InferError> {
     let (chains, dim) = (runs.len(), target.dim());
     // A budget that ends early ends chains at different draws.
     let n = runs.iter().map(|r| r.n).min().unwrap_or(0);
@@ -288,8 +394,8 @@ fn answer(
     let mut outcome = Outcome {
         diagnostics,
         evaluations: Evaluations {
-            log_r: found.particles.evaluations,
-            gradient: total(|r| r.gradients) + found.particles.gradients,
+            log_r: 0,
+            gradient: total(|r| r.gradients),
         },
         reliable: true,
         ..Outcome::default()
@@ -321,95 +427,13 @@ fn answer(
     Ok(outcome)
 }
 
-/// Where trajectories run: noise, but for improper measures, which are walked on their lines.
-#[derive(Clone, Copy)]
-struct Lines<'a>(&'a [(usize, Stretch)]);
-
-impl Lines<'_> {
-    fn enter(self, z: &mut [f64]) {
-        self.0.iter().for_each(|&(j, s)| z[j] = s.place(z[j]));
-    }
-
-    fn leave(self, u: &mut [f64]) {
-        self.0.iter().for_each(|&(j, s)| u[j] = s.noise(u[j]).0);
-    }
-
-    /// From log r and its gradient at the noise of u, the log-density over u and its gradient, in place.
-    fn density(self, u: &[f64], z: &[f64], log_r: f64, gradient: &mut [f64]) -> f64 {
-        let mut log_density = log_r + log_prior(z);
-        gradient.iter_mut().zip(z).for_each(|(g, z)| *g -= z);
-        for &(j, s) in self.0 {
-            let (log_base, d) = s.log_base(u[j]);
-            log_density += log_base + 0.5 * z[j] * z[j];
-            gradient[j] = (gradient[j] + z[j]) * s.noise(u[j]).1 + d;
-        }
-        log_density
-    }
-}
-
-/// The log-density along trajectories, and its gradient.
-struct Density<'a> {
-    target: &'a dyn Target,
-    gradients: &'a AtomicU64,
-}
-
-/// An execution without weight, or with a gradient that is not a number.
-#[derive(Debug, thiserror::Error)]
-#[error("the density or its gradient is not a finite number")]
-struct NoWeight;
-
-impl LogpError for NoWeight {
-    fn is_recoverable(&self) -> bool {
-        true
-    }
-}
-
-impl HasDims for Density<'_> {
-    fn dim_sizes(&self) -> HashMap<String, u64> {
-        let dim = self.target.dim() as u64;
-        HashMap::from([("unconstrained_parameter".to_string(), dim)])
-    }
-}
-
-impl CpuLogpFunc for Density<'_> {
-    type LogpError = NoWeight;
-    type FlowParameters = ();
-    type ExpandedVector = Vec<f64>;
-
-    fn dim(&self) -> usize {
-        self.target.dim()
-    }
-
-    fn logp(&mut self, u: &[f64], gradient: &mut [f64]) -> Result<f64, NoWeight> {
-        let lines = Lines(&self.target.structure().stretched);
-        let mut z = u.to_vec();
-        lines.leave(&mut z);
-        let mut log_r = [0.0];
-        self.target.log_r_gradient(&z, &mut log_r, gradient);
-        self.gradients.fetch_add(1, Ordering::Relaxed);
-        let log_density = lines.density(u, &z, log_r[0], gradient);
-        match log_density.is_finite() && gradient.iter().all(|g| g.is_finite()) {
-            true => Ok(log_density),
-            false => Err(NoWeight),
-        }
-    }
-
-    fn expand_vector<R: rand::Rng + ?Sized>(
-        &mut self,
-        _rng: &mut R,
-        z: &[f64],
-    ) -> Result<Vec<f64>, CpuMathError> {
-        Ok(z.to_vec())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::base::Seed;
     use crate::infer::Options;
     use crate::infer::testing::{
-        check_moments, eight_schools, four_modes, funnel, linear, logistic, ring,
+        check_moments, eight_schools, four_modes, funnel, linear, logistic, neal, ring,
     };
 
     #[test]
@@ -423,6 +447,53 @@ mod tests {
                 check_moments(&case, &out.noise.z, out.diagnostics.ess_bulk_min.unwrap());
                 assert!(out.evaluations.gradient > 2000, "{:?}", out.evaluations);
             }
+        }
+    }
+
+    #[test]
+    fn a_funnel_is_met_in_bent_coordinates_and_not_trusted_in_its_own() {
+        let run = |coordinates: &str| {
+            let mut settings = Settings::new(4000, Seed(1));
+            settings.options = Options::from_pairs([("coordinates", coordinates)]);
+            Nuts.run(&neal(6).target, &settings).unwrap()
+        };
+        let out = run("plain");
+        assert!(!out.reliable, "{:?}", out.diagnostics);
+        let out = run("auto");
+        assert!(out.reliable, "{:?}", out.warnings);
+        check_moments(
+            &neal(6),
+            &out.noise.z,
+            out.diagnostics.ess_bulk_min.unwrap(),
+        );
+    }
+
+    #[test]
+    fn the_density_behind_a_frame_has_the_gradient_of_its_differences() {
+        let case = neal(3);
+        let mut settings = Settings::new(2000, Seed(2));
+        settings.options = Options::from_pairs([("coordinates", "plain")]);
+        let draws = Nuts.run(&case.target, &settings).unwrap();
+        let frame = bent_after(&draws, &case.target).expect("a funnel bends");
+        let mut density = density::Density {
+            target: &case.target,
+            ways: Ways::of(&case.target, Some(&frame)),
+            gradients: &AtomicU64::new(0),
+        };
+        let u = [0.4, -0.7, 1.1];
+        let mut gradient = [0.0; 3];
+        nuts_rs::CpuLogpFunc::logp(&mut density, &u, &mut gradient).unwrap();
+        for i in 0..3 {
+            let mut at = |step: f64| {
+                let mut moved = u;
+                moved[i] += step;
+                nuts_rs::CpuLogpFunc::logp(&mut density, &moved, &mut [0.0; 3]).unwrap()
+            };
+            let difference = (at(1e-5) - at(-1e-5)) / 2e-5;
+            assert!(
+                (difference - gradient[i]).abs() < 1e-4 * (1.0 + difference.abs()),
+                "{i}: {difference} {gradient:?}"
+            );
         }
     }
 
