@@ -7,9 +7,10 @@
 //! ```
 //!
 //! The density is log r(z) − |z|²/2 over noise; noise of improper measures is walked on the line that it comes from
-//! (`density.rs`). Where trajectories diverge or draws are worth little, though chains do not stand in different modes, scales are most
-//! likely driven by other coordinates: chains begin anew where that is undone ([`super::coordinates`]), which is as exact. Each chain is alone with its random stream, so that a chain is the same
-//! whatever runs beside it and on however many threads. An execution that fails ends its trajectory as a divergence.
+//! (`density.rs`). Where trajectories diverge or draws are worth little, though chains do not stand in different modes, scales
+//! are most likely driven by other coordinates: chains begin anew where that is undone ([`super::coordinates`]), which is as
+//! exact. Each chain is alone with its random stream, so that a chain is the same whatever runs beside it and on however many
+//! threads. An execution that fails ends its trajectory as a divergence.
 //!
 //! # Source
 //! Hoffman & Gelman 2014; Betancourt 2017 (multinomial, generalised criterion); the crate `nuts-rs`, whose mass matrix is
@@ -38,8 +39,12 @@ const MANY_DIVERGENCES: f64 = 0.0005;
 /// A share of trajectories above this that were cut off by their depth is worth a warning.
 const MANY_CUT: f64 = 0.05;
 
-/// Chains whose R-hat is above this stand in different modes, and no coordinates bring these together.
-const DIFFERENT_MODES: f64 = 2.0;
+/// Chains whose R-hat is above this stand in different modes, and no coordinates bring these together; where trajectories
+/// diverge, R-hat may be as large as the second for other reasons.
+const DIFFERENT_MODES: f64 = 1.2;
+const DIFFERENT_MODES_AND_DIVERGENT: f64 = 2.0;
+/// Draws that coordinates can be fitted to.
+const ENOUGH_DRAWS: usize = 400;
 /// How often chains may begin anew, with smaller steps and in coordinates fitted to what they drew.
 const RENEWALS: usize = 4;
 
@@ -133,7 +138,17 @@ impl Engine for Nuts {
 /// Whether chains got stuck, but not in modes of their own.
 fn in_trouble(outcome: &Outcome) -> bool {
     let apart = outcome.diagnostics.rhat_max.unwrap_or(f64::INFINITY);
-    !outcome.reliable && apart < DIFFERENT_MODES
+    let limit = match many_divergences(outcome) {
+        true => DIFFERENT_MODES_AND_DIVERGENT,
+        false => DIFFERENT_MODES,
+    };
+    !outcome.reliable && apart < limit && outcome.noise.n >= ENOUGH_DRAWS
+}
+
+/// One divergence in a short run is no share of anything.
+fn many_divergences(outcome: &Outcome) -> bool {
+    let divergences = outcome.diagnostics.divergences.unwrap_or(0);
+    divergences > 1 && divergences as f64 > MANY_DIVERGENCES * outcome.noise.n as f64
 }
 
 /// Coordinates in which the draws look normal; `None` where no coordinate drives others, so that a metric serves as well.
@@ -398,32 +413,30 @@ fn answer(runs: Vec<Run>, plan: &Plan, target: &dyn Target) -> Result<Outcome, I
             gradient: total(|r| r.gradients),
         },
         reliable: true,
+        noise,
         ..Outcome::default()
     };
+    let n = outcome.noise.n;
     if runs.iter().any(|r| r.untuned) {
         outcome.distrust(
             "time ran out in the warm-up: the draws come from chains that were still being tuned",
         );
     }
-    let share = divergences as f64 / noise.n as f64;
-    if share > MANY_DIVERGENCES {
+    if many_divergences(&outcome) {
         outcome.distrust(format!(
-            "{divergences} of {} trajectories diverged: the posterior has places too sharp for the step size; try a larger -O target_accept, or `--infer smc`",
-            noise.n
+            "{divergences} of {n} trajectories diverged: the posterior has places too sharp for the step size; try a larger -O target_accept, or `--infer smc`"
         ));
     } else if divergences > 0 {
         outcome.warnings.push(format!(
-            "{divergences} of {} trajectories diverged; a larger -O target_accept makes smaller steps",
-            noise.n
+            "{divergences} of {n} trajectories diverged; a larger -O target_accept makes smaller steps"
         ));
     }
-    if cut as f64 > MANY_CUT * noise.n as f64 {
+    if cut as f64 > MANY_CUT * n as f64 {
         outcome.warnings.push(format!(
-            "{cut} of {} trajectories were cut off at 2^{} steps; a larger -O max_depth, or -O mass=low_rank, makes better draws",
-            noise.n, plan.max_depth
+            "{cut} of {n} trajectories were cut off at 2^{} steps; a larger -O max_depth, or -O mass=low_rank, makes better draws",
+            plan.max_depth
         ));
     }
-    outcome.noise = noise;
     Ok(outcome)
 }
 
