@@ -7,7 +7,7 @@ use super::law::{ArrayLaw, Law};
 use super::matrix;
 use super::normal;
 use super::op::{Axis, BinaryFn, LawFn, Op, ReduceFn, ScanFn};
-use super::{bernoulli_logit, product, reduce, unary};
+use super::{bernoulli_logit, cauchy, product, reduce, unary};
 use crate::base::Shape;
 use crate::compute::special;
 use crate::dist::Univariate;
@@ -160,7 +160,10 @@ pub fn run(op: &Op, args: &[Arg], out: &mut [f64], lanes: usize) {
         }),
         Op::LogDet(n) => by_lane(args, out, lanes, |a, o| o[0] = matrix::log_det(*n, &a[0])),
         Op::Transport(law) if normal::is_normal(law) => normal::transport(args, out, lanes),
-        Op::Transport(law) => law_each(args, out, lanes, |p, z| law.transport(p, z)),
+        Op::Transport(law) => match cauchy::of_noise(law) {
+            Some(of_noise) => cauchy::transport(of_noise, args, out, lanes),
+            None => law_each(args, out, lanes, |p, z| law.transport(p, z)),
+        },
         Op::LogDensity(law) if normal::is_normal(law) => normal::log_density(args, out, lanes),
         Op::LogDensitySum(law, n) if normal::is_normal(law) => {
             normal::log_density_sum(*n, args, out)

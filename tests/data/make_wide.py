@@ -23,6 +23,11 @@ f['erfc']=(mp.erfc, U(-3,3,60)+U(0,26,90)+[0.0,1.0,7.999999,8.0,8.000001,26.5])
 f['phi']=(lambda x: mp.erfc(-x/mp.sqrt(2))/2, U(-3,3,60)+U(-37,8,90)+[0.0,1.4142135623730951,-1.4142135623730951])
 f['lgamma']=(lambda x: mp.loggamma(x), U(0.001,3,60)+U(0.1,30,60)+L(-12,15,40)+[1.0,2.0,0.5,10.0,9.999999999,1e200])
 f['digamma']=(lambda x: mp.digamma(x), U(0.001,3,60)+U(0.1,30,60)+L(-12,15,40)+[1.0,2.0,1.4616321449683623,10.0,9.999999999])
+def cauchy(x):
+    x=mp.mpf(x); t=mp.erfc(abs(x)/mp.sqrt(2))/2
+    return mp.sign(x)*mp.cot(mp.pi*t) if x else mp.mpf(0)
+f['cauchy']=(cauchy, U(-3,3,60)+U(-36,36,60)+S(L(-18,0,40))+[0.0,0.6744897501960817,-0.6744897501960818,1.4142135623730951])
+f['half_cauchy']=(lambda x: mp.tan(mp.pi/2*mp.erfc(-x/mp.sqrt(2))/2) if x<0 else mp.cot(mp.pi/2*mp.erfc(x/mp.sqrt(2))/2), U(-3,3,60)+U(-36,36,60)+S(L(-18,0,40))+[0.0,1.4142135623730951,-1.4142135623730951])
 out=['# function x value rest: value + rest is right to 30 digits (mpmath 1.3.0, 300 bits)']
 for k,(g,xs) in f.items():
     for x in xs:

@@ -13,14 +13,17 @@
 //! exponential   exp, log, log1p, expm1, tanh, inv_logit, softplus
 //! normal        erf, erfc, Phi (its inverse is faster with branches: most arguments lie in the middle)
 //! gamma         log-gamma, digamma
+//! cauchy        Cauchy and half-Cauchy numbers of standard normal ones
 //! product       matrix times lanes
 //! ```
 
+mod cauchy;
 mod exponential;
 mod gamma;
 mod normal;
 mod product;
 
+pub use cauchy::{cauchy_all, half_cauchy_all};
 pub use exponential::{
     exp, exp_all, expm1_all, inv_logit, inv_logit_all, log, log_all, log1p_all, softplus,
     softplus_all, tanh_all,

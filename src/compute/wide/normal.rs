@@ -27,7 +27,7 @@ fn scaled_tail(a: f64) -> f64 {
 
 /// erf(x) for |x| ≤ 1.
 #[inline(always)]
-fn centre(x: f64) -> f64 {
+pub(super) fn centre(x: f64) -> f64 {
     let z = x * x;
     x * horner(&t::ERF_T, z) / horner(&t::ERF_U, z)
 }
@@ -61,12 +61,26 @@ pub fn erfc(x: f64) -> f64 {
     }
 }
 
+/// Φ(−a) for a ≥ √2.
+#[inline(always)]
+fn far_tail(a: f64) -> f64 {
+    let a = if a > 40.0 { 40.0 } else { a };
+    0.5 * exp_of_square(a, 0.5) * scaled_tail(a * FRAC_1_SQRT_2)
+}
+
+/// Φ(−a) for a ≥ 0.
+#[inline(always)]
+pub(super) fn lower_tail(a: f64) -> f64 {
+    let near = 0.5 - 0.5 * centre(a * FRAC_1_SQRT_2);
+    let far = far_tail(a);
+    if a * FRAC_1_SQRT_2 < 1.0 { near } else { far }
+}
+
 /// Φ(x).
 #[inline(always)]
 pub fn phi(x: f64) -> f64 {
     let a = x.abs();
-    let a = if a > 40.0 { 40.0 } else { a };
-    let tail = 0.5 * exp_of_square(a, 0.5) * scaled_tail(a * FRAC_1_SQRT_2);
+    let tail = far_tail(a);
     let outer = if x < 0.0 { tail } else { 1.0 - tail };
     let inner = 0.5 + 0.5 * centre(x * FRAC_1_SQRT_2);
     if a * FRAC_1_SQRT_2 < 1.0 {

@@ -5,7 +5,7 @@ use super::*;
 const TABLE: &str = include_str!("../../../tests/data/wide.txt");
 
 type All = fn(&[f64], &mut [f64]);
-const FUNCTIONS: [(&str, All); 12] = [
+const FUNCTIONS: [(&str, All); 14] = [
     ("exp", exp_all),
     ("log", log_all),
     ("log1p", log1p_all),
@@ -18,6 +18,8 @@ const FUNCTIONS: [(&str, All); 12] = [
     ("phi", phi_all),
     ("lgamma", lgamma_all),
     ("digamma", digamma_all),
+    ("cauchy", cauchy_all),
+    ("half_cauchy", half_cauchy_all),
 ];
 
 /// (x, value, rest) of one function.
@@ -99,7 +101,7 @@ fn a_number_has_one_value_in_any_company() {
 fn edges() {
     let (inf, nan) = (f64::INFINITY, f64::NAN);
     let at = [-inf, inf, nan, 0.0];
-    let expected: [(&str, [f64; 4]); 12] = [
+    let expected: [(&str, [f64; 4]); 14] = [
         ("exp", [0.0, inf, nan, 1.0]),
         ("log", [nan, inf, nan, -inf]),
         ("log1p", [nan, inf, nan, 0.0]),
@@ -112,6 +114,8 @@ fn edges() {
         ("phi", [0.0, 1.0, nan, 0.5]),
         ("lgamma", [inf, inf, nan, inf]),
         ("digamma", [nan, inf, nan, nan]),
+        ("cauchy", [-f64::MAX, f64::MAX, nan, 0.0]),
+        ("half_cauchy", [0.0, f64::MAX, nan, 1.0]),
     ];
     for ((name, f), (same, values)) in FUNCTIONS.into_iter().zip(expected) {
         assert_eq!(name, same);
