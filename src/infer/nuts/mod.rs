@@ -47,6 +47,8 @@ const DIFFERENT_MODES_AND_DIVERGENT: f64 = 2.0;
 const ENOUGH_DRAWS: usize = 400;
 /// How often chains may begin anew, with smaller steps and in coordinates fitted to what they drew.
 const RENEWALS: usize = 4;
+/// Numbers computed in gradients after which they do so no more: half a minute or so.
+const MOST_NUMBERS: f64 = 1e9;
 
 /// Dimensions above which correlations cost more than they help.
 const MANY_FOR_CORRELATIONS: usize = 300;
@@ -116,7 +118,9 @@ impl Engine for Nuts {
         let starts: Vec<Vec<f64>> = walkers.iter().map(|w| w.z.clone()).collect();
         let mut outcome = plan.attempt(target, walkers, None, settings)?;
         for round in 1..=RENEWALS {
-            if !renews || !in_trouble(&outcome) || settings.budget.exhausted() {
+            let spent = outcome.evaluations.gradient as f64 * target.structure().size as f64;
+            let affords = spent < MOST_NUMBERS && !settings.budget.exhausted();
+            if !renews || !affords || !in_trouble(&outcome) {
                 break;
             }
             let frame = bent_after(&outcome, target);
