@@ -39,30 +39,48 @@ impl Mask {
     }
 }
 
-type Head = [f32; HEAD];
+/// So many examples are worked on at once, each in a lane of its own.
+const LANES: usize = 8;
+type Lanes = [f32; LANES];
+const ZERO: Lanes = [0.0; LANES];
 
 #[inline(always)]
-fn head(x: &[f32], at: usize) -> &Head {
-    x[at..].first_chunk().expect("heads are whole")
+fn add(to: &mut Lanes, a: &Lanes, b: &Lanes) {
+    (0..LANES).for_each(|l| to[l] += a[l] * b[l]);
 }
 
 #[inline(always)]
-fn head_mut(x: &mut [f32], at: usize) -> &mut Head {
-    x[at..].first_chunk_mut().expect("heads are whole")
+fn dot(a: &[Lanes], b: &[Lanes]) -> Lanes {
+    let mut sum = ZERO;
+    a.iter().zip(b).for_each(|(a, b)| add(&mut sum, a, b));
+    sum
 }
 
 #[inline(always)]
-fn dot(a: &Head, b: &Head) -> f32 {
-    let p: Head = std::array::from_fn(|k| a[k] * b[k]);
-    ((p[0] + p[4]) + (p[1] + p[5])) + ((p[2] + p[6]) + (p[3] + p[7]))
+fn add_all(to: &mut [Lanes], factor: &Lanes, x: &[Lanes]) {
+    to.iter_mut().zip(x).for_each(|(to, x)| add(to, factor, x));
 }
 
-#[inline(always)]
-fn add(to: &mut Head, factor: f32, x: &Head) {
-    (0..HEAD).for_each(|k| to[k] += factor * x[k]);
+/// Puts up to [`LANES`] examples of `x` side by side; lanes without one hold what they held.
+fn side_by_side(x: &[f32], size: usize, to: &mut [Lanes]) {
+    for (lane, example) in x.chunks_exact(size).enumerate() {
+        to.iter_mut().zip(example).for_each(|(to, v)| to[lane] = *v);
+    }
 }
 
-/// Fills `out: [rows, w]` and `weights: [rows / tokens, heads, edges]` from `x: [rows, 3 w]`.
+/// Undoes [`side_by_side`].
+fn below_each_other(x: &[Lanes], size: usize, to: &mut [f32]) {
+    for (lane, example) in to.chunks_exact_mut(size).enumerate() {
+        example.iter_mut().zip(x).for_each(|(to, v)| *to = v[lane]);
+    }
+}
+
+/// Room that the weights of so many examples take.
+pub(super) fn room(examples: usize, heads: usize, mask: &Mask) -> usize {
+    examples.div_ceil(LANES) * LANES * heads * mask.edges()
+}
+
+/// Fills `out: [rows, w]` and `weights`, of [`room`], from `x: [rows, 3 w]`.
 pub(super) fn forward(
     x: &[f32],
     slopes: &[f32],
@@ -70,52 +88,60 @@ pub(super) fn forward(
     out: &mut [f32],
     weights: &mut [f32],
 ) {
-    let (tokens, heads) = (mask.tokens(), slopes.len());
-    let w = heads * HEAD;
-    let examples = x
-        .chunks_exact(tokens * 3 * w)
-        .zip(out.chunks_exact_mut(tokens * w));
-    let each = examples.zip(weights.chunks_exact_mut(heads * mask.edges()));
-    widest(
-        #[inline(always)]
-        || {
-            for ((x, out), weights) in each {
-                for (h, weights) in weights.chunks_exact_mut(mask.edges()).enumerate() {
-                    for token in 0..tokens {
-                        let edges = mask.of(token);
-                        let seen = &mask.seen[edges.clone()];
-                        let nearness = &mask.nearness[edges.clone()];
-                        let p = &mut weights[edges];
-                        let q = head(x, token * 3 * w + h * HEAD);
-                        let mut most = f32::NEG_INFINITY;
-                        for ((p, j), near) in p.iter_mut().zip(seen).zip(nearness) {
-                            let k = head(x, *j as usize * 3 * w + w + h * HEAD);
-                            *p = SCALE * dot(q, k) + slopes[h] * near;
-                            most = most.max(*p);
-                        }
-                        let mut total = 0.0;
-                        for p in p.iter_mut() {
-                            *p = exp_f32(*p - most);
-                            total += *p;
-                        }
-                        let mut sum = [0.0; HEAD];
-                        for (p, j) in p.iter_mut().zip(seen) {
-                            *p /= total;
-                            add(
-                                &mut sum,
-                                *p,
-                                head(x, *j as usize * 3 * w + 2 * w + h * HEAD),
-                            );
-                        }
-                        *head_mut(out, token * w + h * HEAD) = sum;
-                    }
-                }
-            }
-        },
-    );
+    let (tokens, w) = (mask.tokens(), slopes.len() * HEAD);
+    let (size, said) = (tokens * 3 * w, tokens * w);
+    let mut lanes = vec![ZERO; size];
+    let mut sums = vec![ZERO; said];
+    let blocks = x.chunks(LANES * size).zip(out.chunks_mut(LANES * said));
+    let (all, _) = weights.as_chunks_mut::<LANES>();
+    let each = blocks.zip(all.chunks_exact_mut(slopes.len() * mask.edges()));
+    for ((x, out), weights) in each {
+        side_by_side(x, size, &mut lanes);
+        sums.fill(ZERO);
+        widest(
+            #[inline(always)]
+            || look(&lanes, slopes, mask, &mut sums, weights),
+        );
+        below_each_other(&sums, said, out);
+    }
 }
 
-/// Adds to `by_x: [rows, 3 w]` and `by_slopes` the gradient from `bar: [rows, w]`; `known` is (x, slopes, weights).
+#[inline(always)]
+fn look(x: &[Lanes], slopes: &[f32], mask: &Mask, sums: &mut [Lanes], weights: &mut [Lanes]) {
+    let w = slopes.len() * HEAD;
+    for (h, weights) in weights.chunks_exact_mut(mask.edges()).enumerate() {
+        for token in 0..mask.tokens() {
+            let edges = mask.of(token);
+            let seen = &mask.seen[edges.clone()];
+            let nearness = &mask.nearness[edges.clone()];
+            let p = &mut weights[edges];
+            let own = token * 3 * w + h * HEAD;
+            let q = &x[own..own + HEAD];
+            let mut most = [f32::NEG_INFINITY; LANES];
+            for ((p, j), near) in p.iter_mut().zip(seen).zip(nearness) {
+                let at = *j as usize * 3 * w + w + h * HEAD;
+                let score = dot(q, &x[at..at + HEAD]);
+                let bonus = slopes[h] * near;
+                *p = score.map(|s| SCALE * s + bonus);
+                (0..LANES).for_each(|l| most[l] = most[l].max(p[l]));
+            }
+            let mut total = ZERO;
+            for p in p.iter_mut() {
+                (0..LANES).for_each(|l| p[l] = exp_f32(p[l] - most[l]));
+                (0..LANES).for_each(|l| total[l] += p[l]);
+            }
+            let share = total.map(|t| 1.0 / t);
+            let to = token * w + h * HEAD;
+            for (p, j) in p.iter_mut().zip(seen) {
+                (0..LANES).for_each(|l| p[l] *= share[l]);
+                let at = *j as usize * 3 * w + 2 * w + h * HEAD;
+                add_all(&mut sums[to..to + HEAD], p, &x[at..at + HEAD]);
+            }
+        }
+    }
+}
+
+/// Adds to `by_slopes`, and writes to `by_x: [rows, 3 w]`, the gradient from `bar: [rows, w]`; `known` is (x, slopes, weights).
 pub(super) fn backward(
     known: (&[f32], &[f32], &[f32]),
     mask: &Mask,
@@ -124,50 +150,71 @@ pub(super) fn backward(
     by_slopes: &mut [f32],
 ) {
     let (x, slopes, weights) = known;
-    let (tokens, heads) = (mask.tokens(), slopes.len());
-    let w = heads * HEAD;
-    let examples = x
-        .chunks_exact(tokens * 3 * w)
-        .zip(bar.chunks_exact(tokens * w));
-    let each = examples
-        .zip(by_x.chunks_exact_mut(tokens * 3 * w))
-        .zip(weights.chunks_exact(heads * mask.edges()));
+    let (tokens, w) = (mask.tokens(), slopes.len() * HEAD);
+    let (size, said) = (tokens * 3 * w, tokens * w);
+    let mut lanes = vec![ZERO; size];
+    let mut bars = vec![ZERO; said];
+    let mut back = vec![ZERO; size];
+    let blocks = x.chunks(LANES * size).zip(bar.chunks(LANES * said));
+    let (all, _) = weights.as_chunks::<LANES>();
+    let each = blocks
+        .zip(by_x.chunks_mut(LANES * size))
+        .zip(all.chunks_exact(slopes.len() * mask.edges()));
+    for (((x, bar), by_x), weights) in each {
+        side_by_side(x, size, &mut lanes);
+        // A lane without an example has nothing to say.
+        bars.fill(ZERO);
+        side_by_side(bar, said, &mut bars);
+        back.fill(ZERO);
+        widest(
+            #[inline(always)]
+            || pull(&lanes, weights, mask, &bars, &mut back, by_slopes),
+        );
+        below_each_other(&back, size, by_x);
+    }
+}
+
+#[inline(always)]
+fn pull(
+    x: &[Lanes],
+    weights: &[Lanes],
+    mask: &Mask,
+    bars: &[Lanes],
+    back: &mut [Lanes],
+    by_slopes: &mut [f32],
+) {
+    let w = by_slopes.len() * HEAD;
     let mut by_p = Vec::new();
-    widest(
-        #[inline(always)]
-        || {
-            for (((x, bar), by_x), weights) in each {
-                for (h, weights) in weights.chunks_exact(mask.edges()).enumerate() {
-                    for token in 0..tokens {
-                        let edges = mask.of(token);
-                        let seen = &mask.seen[edges.clone()];
-                        let nearness = &mask.nearness[edges.clone()];
-                        let p = &weights[edges];
-                        let bar = head(bar, token * w + h * HEAD);
-                        let own = token * 3 * w + h * HEAD;
-                        let q = *head(x, own);
-                        by_p.clear();
-                        let mut mean = 0.0;
-                        for (p, j) in p.iter().zip(seen) {
-                            let at = *j as usize * 3 * w + 2 * w + h * HEAD;
-                            let by = dot(bar, head(x, at));
-                            mean += p * by;
-                            by_p.push(by);
-                            add(head_mut(by_x, at), *p, bar);
-                        }
-                        let mut by_q = [0.0; HEAD];
-                        let terms = p.iter().zip(&by_p).zip(seen).zip(nearness);
-                        for (((p, by), j), near) in terms {
-                            let by_score = p * (by - mean);
-                            by_slopes[h] += by_score * near;
-                            let at = *j as usize * 3 * w + w + h * HEAD;
-                            add(&mut by_q, SCALE * by_score, head(x, at));
-                            add(head_mut(by_x, at), SCALE * by_score, &q);
-                        }
-                        add(head_mut(by_x, own), 1.0, &by_q);
-                    }
-                }
+    for (h, weights) in weights.chunks_exact(mask.edges()).enumerate() {
+        let mut by_slope = ZERO;
+        for token in 0..mask.tokens() {
+            let edges = mask.of(token);
+            let seen = &mask.seen[edges.clone()];
+            let nearness = &mask.nearness[edges.clone()];
+            let p = &weights[edges];
+            let from = token * w + h * HEAD;
+            let bar = &bars[from..from + HEAD];
+            let own = token * 3 * w + h * HEAD;
+            by_p.clear();
+            let mut mean = ZERO;
+            for (p, j) in p.iter().zip(seen) {
+                let at = *j as usize * 3 * w + 2 * w + h * HEAD;
+                let by = dot(bar, &x[at..at + HEAD]);
+                add(&mut mean, p, &by);
+                by_p.push(by);
+                add_all(&mut back[at..at + HEAD], p, bar);
             }
-        },
-    );
+            let mut by_q = [ZERO; HEAD];
+            for (((p, by), j), near) in p.iter().zip(&by_p).zip(seen).zip(nearness) {
+                let by_score: Lanes = std::array::from_fn(|l| p[l] * (by[l] - mean[l]));
+                add(&mut by_slope, &by_score, &[*near; LANES]);
+                let scaled = by_score.map(|s| SCALE * s);
+                let at = *j as usize * 3 * w + w + h * HEAD;
+                add_all(&mut by_q, &scaled, &x[at..at + HEAD]);
+                add_all(&mut back[at..at + HEAD], &scaled, &x[own..own + HEAD]);
+            }
+            add_all(&mut back[own..own + HEAD], &[1.0; LANES], &by_q);
+        }
+        by_slopes[h] += by_slope.iter().sum::<f32>();
+    }
 }

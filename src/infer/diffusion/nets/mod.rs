@@ -13,9 +13,11 @@
 //! # Source
 //! Attention over tokens of a graphical model: Gloeckler et al. 2024 (Simformer). Convolutions: Ronneberger et al. 2015 (U-Net).
 
+mod adjoint;
 mod attention;
 mod body;
 mod graph;
+mod pixels;
 mod record;
 mod sight;
 mod tape;

@@ -1,4 +1,4 @@
-//! Reverse mode over matrices of f32: the few operations that structured networks are made of, and their adjoints.
+//! Matrices of f32 and the few operations that structured networks are made of, kept for [`super::adjoint`].
 //!
 //! Values are computed as operations are named. A batch's examples stand below each other: a value of an example has so many
 //! rows, and a matrix has that many for each. Memory is used again by the next step.
@@ -39,7 +39,7 @@ pub(super) enum Spread {
 }
 
 #[derive(Debug)]
-enum Op {
+pub(super) enum Op {
     Given,
     Row {
         table: usize,
@@ -75,18 +75,18 @@ enum Op {
 }
 
 #[derive(Debug)]
-struct Node {
-    op: Op,
-    columns: usize,
-    values: Vec<f32>,
+pub(super) struct Node {
+    pub op: Op,
+    pub columns: usize,
+    pub values: Vec<f32>,
     /// What the adjoint needs beside values: slopes, scales, attention's weights.
-    kept: Vec<f32>,
+    pub kept: Vec<f32>,
 }
 
 /// The operations of one step.
 #[derive(Debug, Default)]
 pub(super) struct Tape {
-    nodes: Vec<Node>,
+    pub(super) nodes: Vec<Node>,
     /// Memory that was used and will be again, by length.
     spare: HashMap<usize, Vec<Vec<f32>>>,
 }
@@ -229,140 +229,15 @@ impl Tape {
         let columns = self.nodes[x].columns / 3;
         let rows = self.rows(x);
         let mut own = self.room(rows * columns);
-        let mut weights = self.room(rows / mask.tokens() * mask.edges() * p[slopes].len());
+        let room = attention::room(rows / mask.tokens(), p[slopes].len(), mask);
+        let mut weights = self.room(room);
         let x_values = &self.nodes[x].values;
         attention::forward(x_values, &p[slopes], mask, &mut own, &mut weights);
         let mask = mask.clone();
         self.push(Op::Attended { x, slopes, mask }, columns, own, weights)
     }
 
-    /// Adds the gradient by parameters to `by`, from that by some values.
-    pub fn backward(&mut self, p: &Parameters, outputs: &[(Id, Vec<f32>)], by: &mut [Vec<f32>]) {
-        let mut bars: Vec<Vec<f32>> = Vec::new();
-        bars.resize_with(self.nodes.len(), Vec::new);
-        for (id, bar) in outputs {
-            bars[*id] = self.copy_of(bar);
-        }
-        for id in (0..self.nodes.len()).rev() {
-            let bar = std::mem::take(&mut bars[id]);
-            if !bar.is_empty() {
-                self.pull(p, id, &bar, &mut bars, by);
-                self.give_back(bar);
-            }
-        }
-    }
-
-    fn pull(
-        &mut self,
-        p: &Parameters,
-        id: Id,
-        bar: &[f32],
-        bars: &mut [Vec<f32>],
-        by: &mut [Vec<f32>],
-    ) {
-        let op = std::mem::replace(&mut self.nodes[id].op, Op::Given);
-        match &op {
-            Op::Given => {}
-            Op::Row { table, row } => {
-                let at = row * bar.len();
-                dense::add(&mut by[*table][at..at + bar.len()], bar);
-            }
-            Op::Linear { x, weights, bias } => {
-                let (k, n) = (self.nodes[*x].columns, self.nodes[id].columns);
-                let place = weights.1..weights.1 + k * n;
-                let own = &mut by[weights.0][place.clone()];
-                dense::add_transposed_product(&self.nodes[*x].values, bar, k, n, own);
-                if let Some(bias) = bias {
-                    dense::add_columns(bar, &mut by[*bias]);
-                }
-                if !matches!(self.nodes[*x].op, Op::Given) {
-                    let mut room = self.room(self.nodes[*x].values.len());
-                    dense::product_transposed(bar, &p[weights.0][place], k, n, &mut room);
-                    self.merge(bars, *x, room);
-                }
-            }
-            Op::Sum(x, y) => {
-                for to in [x, y] {
-                    dense::add(self.bar(bars, *to), bar);
-                }
-            }
-            Op::Spread { x, y, how } => {
-                dense::add(self.bar(bars, *x), bar);
-                let (columns, y_rows) = (self.nodes[id].columns, self.rows(*y));
-                let to = self.bar(bars, *y);
-                for (r, row) in bar.chunks_exact(columns).enumerate() {
-                    let at = how.row(r, y_rows) * columns;
-                    let sums = &mut to[at..at + columns];
-                    sums.iter_mut().zip(row).for_each(|(s, v)| *s += v);
-                }
-            }
-            Op::Activated(x) => {
-                let mut room = self.copy_of(bar);
-                dense::multiply(&mut room, &self.nodes[id].kept);
-                self.merge(bars, *x, room);
-            }
-            Op::Normed(x) => {
-                let mut room = self.room(bar.len());
-                unscale(&self.nodes[id], bar, &mut room);
-                self.merge(bars, *x, room);
-            }
-            Op::Gathered { x, by: gather } => {
-                let c = self.nodes[*x].columns;
-                let examples = self.rows(*x) / gather.inside;
-                let to = self.bar(bars, *x);
-                gather.each_piece(examples, c, |from, at| {
-                    let sums = to[at..at + c].iter_mut();
-                    sums.zip(&bar[from..from + c]).for_each(|(s, v)| *s += v);
-                });
-            }
-            Op::Joined(x, y) => {
-                let (a, b) = (self.nodes[*x].columns, self.nodes[*y].columns);
-                for (to, columns, skip) in [(x, a, 0), (y, b, a)] {
-                    let rows = self.bar(bars, *to).chunks_exact_mut(columns);
-                    for (to, row) in rows.zip(bar.chunks_exact(a + b)) {
-                        to.iter_mut().zip(&row[skip..]).for_each(|(s, v)| *s += v);
-                    }
-                }
-            }
-            Op::Pooled { x, rows } => {
-                let c = self.nodes[id].columns;
-                let to = self.bar(bars, *x);
-                for (example, mean) in to.chunks_exact_mut(rows * c).zip(bar.chunks_exact(c)) {
-                    for row in example.chunks_exact_mut(c) {
-                        let each = row.iter_mut().zip(mean);
-                        each.for_each(|(s, v)| *s += v / *rows as f32);
-                    }
-                }
-            }
-            Op::Attended { x, slopes, mask } => {
-                let mut room = self.room(self.nodes[*x].values.len());
-                let (values, weights) = (&self.nodes[*x].values, &self.nodes[id].kept);
-                let known = (values.as_slice(), p[*slopes].as_slice(), weights.as_slice());
-                attention::backward(known, mask, bar, &mut room, &mut by[*slopes]);
-                self.merge(bars, *x, room);
-            }
-        }
-        self.nodes[id].op = op;
-    }
-
-    /// A value's adjoint so far.
-    fn bar<'a>(&mut self, bars: &'a mut [Vec<f32>], id: Id) -> &'a mut [f32] {
-        if bars[id].is_empty() {
-            bars[id] = self.room(self.nodes[id].values.len());
-        }
-        &mut bars[id]
-    }
-
-    fn merge(&mut self, bars: &mut [Vec<f32>], id: Id, more: Vec<f32>) {
-        if bars[id].is_empty() {
-            bars[id] = more;
-        } else {
-            dense::add(&mut bars[id], &more);
-            self.give_back(more);
-        }
-    }
-
-    fn rows(&self, id: Id) -> usize {
+    pub(super) fn rows(&self, id: Id) -> usize {
         self.nodes[id].values.len() / self.nodes[id].columns
     }
 
@@ -372,14 +247,14 @@ impl Tape {
         own
     }
 
-    fn copy_of(&mut self, values: &[f32]) -> Vec<f32> {
+    pub(super) fn copy_of(&mut self, values: &[f32]) -> Vec<f32> {
         let mut own = self.room(values.len());
         own.copy_from_slice(values);
         own
     }
 
     /// So many zeros.
-    fn room(&mut self, len: usize) -> Vec<f32> {
+    pub(super) fn room(&mut self, len: usize) -> Vec<f32> {
         match self.spare.get_mut(&len).and_then(Vec::pop) {
             Some(mut room) => {
                 room.fill(0.0);
@@ -389,7 +264,7 @@ impl Tape {
         }
     }
 
-    fn give_back(&mut self, room: Vec<f32>) {
+    pub(super) fn give_back(&mut self, room: Vec<f32>) {
         if !room.is_empty() {
             self.spare.entry(room.len()).or_default().push(room);
         }
@@ -407,7 +282,7 @@ impl Tape {
 }
 
 impl Spread {
-    fn row(self, r: usize, rows: usize) -> usize {
+    pub(super) fn row(self, r: usize, rows: usize) -> usize {
         match self {
             Spread::Same => r % rows,
             Spread::Runs(n) => r / n,
@@ -417,7 +292,7 @@ impl Spread {
 
 impl Gather {
     /// Calls `each(place in the gathered matrix, place in the one that is read)` for every row that is read, of `c` columns.
-    fn each_piece(&self, examples: usize, c: usize, mut each: impl FnMut(usize, usize)) {
+    pub(super) fn each_piece(&self, examples: usize, c: usize, mut each: impl FnMut(usize, usize)) {
         for b in 0..examples {
             for (piece, from) in self.index.iter().enumerate() {
                 if let Some(from) = from {
@@ -427,21 +302,4 @@ impl Gather {
             }
         }
     }
-}
-
-/// The adjoint of scaling rows: `scale (bar − y mean(bar y))`.
-fn unscale(node: &Node, bar: &[f32], to: &mut [f32]) {
-    let columns = node.columns;
-    widest(
-        #[inline(always)]
-        || {
-            let rows = node.values.chunks_exact(columns).zip(&node.kept);
-            let bars = bar.chunks_exact(columns).zip(to.chunks_exact_mut(columns));
-            for ((y, scale), (bar, to)) in rows.zip(bars) {
-                let mean: f32 = y.iter().zip(bar).map(|(y, b)| y * b).sum::<f32>() / columns as f32;
-                let each = to.iter_mut().zip(y).zip(bar);
-                each.for_each(|((to, y), b)| *to = scale * (b - y * mean));
-            }
-        },
-    );
 }
