@@ -112,13 +112,15 @@ fn answer(text: &str, net: &str, threads: usize) -> Result<Answer, Failure> {
         ("components", "none"),
         ("gradients", "no"),
         ("warmup", "smc"),
-        ("particles", "1024"),
-        ("pre", "60"),
-        ("steps", "60"),
+        ("particles", "512"),
+        ("T", "6"),
+        ("pre", "25"),
+        ("steps", "25"),
         ("batch", "64"),
+        ("paths", "1000"),
     ];
     let request = InferRequest {
-        draws: 1000,
+        draws: 500,
         threads,
         options: options
             .map(|(k, v)| (k.to_string(), v.to_string()))

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::body::Inputs;
 use super::tape::Tape;
 use crate::compute::dense::Activation;
+use crate::compute::vector::widest;
 
 /// What a structured network was asked and said at each step of a batch.
 #[derive(Debug, Default)]
@@ -173,9 +174,14 @@ impl Plan {
         let Some(a) = &self.maps[part] else {
             return to.copy_from_slice(u);
         };
-        for (i, (to, row)) in to.iter_mut().zip(a.chunks_exact(self.d)).enumerate() {
-            *to = row[..=i].iter().zip(u).map(|(a, u)| a * u).sum();
-        }
+        widest(
+            #[inline(always)]
+            || {
+                for (i, (to, row)) in to.iter_mut().zip(a.chunks_exact(self.d)).enumerate() {
+                    *to = dot(&row[..=i], &u[..=i]);
+                }
+            },
+        );
     }
 
     /// `Aᵀ o`.
@@ -184,10 +190,26 @@ impl Plan {
             return to.copy_from_slice(o);
         };
         to.fill(0.0);
-        for (i, (o, row)) in o.iter().zip(a.chunks_exact(self.d)).enumerate() {
-            to.iter_mut()
-                .zip(&row[..=i])
-                .for_each(|(to, a)| *to += a * o);
-        }
+        widest(
+            #[inline(always)]
+            || {
+                for (i, (o, row)) in o.iter().zip(a.chunks_exact(self.d)).enumerate() {
+                    let sums = to.iter_mut().zip(&row[..=i]);
+                    sums.for_each(|(to, a)| *to += a * o);
+                }
+            },
+        );
     }
+}
+
+/// Σ a b, in eight sums that are added up last.
+#[inline(always)]
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
+    let mut sums = [0.0f32; 8];
+    for (a, b) in a.iter().zip(b) {
+        (0..8).for_each(|k| sums[k] += a[k] * b[k]);
+    }
+    let rest: f32 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
+    sums.iter().sum::<f32>() + rest
 }

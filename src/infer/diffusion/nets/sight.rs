@@ -50,11 +50,13 @@ pub(super) fn mask(relations: &Relations, d: usize, continuous: &[usize]) -> Mas
         let near = |(b, times): (&u32, &f64)| {
             let other = place[*b as usize].filter(|t| *t != token as u32)?;
             let least = (times / (reach(c) * reach(*b as usize)).sqrt()).ln();
-            Some((other, least.min(0.0) as f32))
+            // No −0, which would stand behind 0.
+            Some((other, least.min(0.0) as f32 + 0.0))
         };
         let mut others: Vec<(u32, f32)> = shared[c].iter().filter_map(near).collect();
         // The nearest; of equally near ones those next to it, whichever side.
-        others.sort_by_key(|(t, near)| (order(-near), t.abs_diff(token as u32), *t));
+        let aside = |t: u32| (t.abs_diff(token as u32), t);
+        others.sort_by(|a, b| b.1.total_cmp(&a.1).then(aside(a.0).cmp(&aside(b.0))));
         others.truncate(MOST_SEEN);
         others.sort_unstable_by_key(|(t, _)| *t);
         others.extend([(token as u32, 0.0), (hub, 0.0)]);
@@ -71,11 +73,6 @@ impl Mask {
         self.nearness.extend(others.iter().map(|(_, n)| *n));
         self.starts.push(self.seen.len());
     }
-}
-
-/// Numbers of at least 0 in their order.
-fn order(x: f32) -> u32 {
-    x.max(0.0).to_bits()
 }
 
 /// What each coordinate is, `[continuous, columns]`: its family, one-hot, and [`FACTS`] numbers; with the number of columns.

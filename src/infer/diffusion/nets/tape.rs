@@ -148,11 +148,17 @@ impl Tape {
         let columns = self.nodes[x].columns;
         let mut own = self.copy(x);
         let y_rows = self.rows(y);
-        for (r, row) in own.chunks_exact_mut(columns).enumerate() {
-            let from = how.row(r, y_rows) * columns;
-            let add = &self.nodes[y].values[from..from + columns];
-            row.iter_mut().zip(add).for_each(|(x, y)| *x += y);
-        }
+        let values = &self.nodes[y].values;
+        widest(
+            #[inline(always)]
+            || {
+                for (r, row) in own.chunks_exact_mut(columns).enumerate() {
+                    let from = how.row(r, y_rows) * columns;
+                    let add = &values[from..from + columns];
+                    row.iter_mut().zip(add).for_each(|(x, y)| *x += y);
+                }
+            },
+        );
         self.push(Op::Spread { x, y, how }, columns, own, Vec::new())
     }
 
