@@ -32,7 +32,7 @@ pub(crate) const SPECS: &[OptionSpec] = &[
     option(
         "width",
         "auto",
-        "units in each hidden layer (auto: 64, more from 40 dimensions on); of a token (auto: 16); channels of an image (auto: 8)",
+        "units in each hidden layer (auto: 64, more from 40 dimensions on); of a token (auto: 8); channels of an image (auto: 8)",
     ),
     option(
         "net",
@@ -41,8 +41,8 @@ pub(crate) const SPECS: &[OptionSpec] = &[
     ),
     option(
         "depth",
-        "2",
-        "hidden layers; blocks of `graph`, levels of `unet`",
+        "auto",
+        "hidden layers (auto: 2); blocks of `graph` (auto: 1), levels of `unet` (auto: 2)",
     ),
     option(
         "batch",
@@ -203,11 +203,15 @@ impl Recipe {
             Some("none") => Components::Prior,
             Some(_) => Components::AtMost(options.count("components", 1)?.unwrap_or(1)),
         };
+        let kind = net(options, structure, dim)?;
         let mut recipe = Recipe {
             levels: options.count("T", 2)?.unwrap_or(levels),
             high: options.number("high", -4.0, 16.0)?.unwrap_or(high),
             width: options.count("width", 1)?,
-            depth: options.count("depth", 1)?.unwrap_or(2),
+            depth: options.count("depth", 1)?.unwrap_or(match kind {
+                Kind::Graph => 1,
+                _ => 2,
+            }),
             batch: options.count("batch", 2)?,
             pre: options.count("pre", 0)?.unwrap_or(300),
             steps: options.count("steps", 0)?.unwrap_or(300),
@@ -246,7 +250,7 @@ impl Recipe {
             device: options.get("device").unwrap_or("flex").to_string(),
             burn: false,
             asked: ["pre", "steps"].map(|name| options.get(name).is_some_and(|v| v != "auto")),
-            net: net(options, structure, dim)?,
+            net: kind,
         };
         let asked = options.choice("backend", &["auto", "fused", "burn"])?;
         recipe.burn = asked == Some("burn") || !recipe.on_this_processor();

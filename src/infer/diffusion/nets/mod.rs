@@ -41,7 +41,7 @@ use crate::lower::{Block, Relations};
 /// Sides of the smallest image.
 const LEAST_SIDE: usize = 4;
 /// Units of a token, and channels of an image's finest level.
-const WIDTH: usize = 16;
+const WIDTH: usize = 8;
 const CHANNELS: usize = 8;
 
 /// Which network a policy has.
