@@ -1,20 +1,20 @@
 //! One independent component of a program as a [`Target`].
 
 use std::collections::HashMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use rayon::prelude::*;
 
-use super::Stretch;
 use super::adjoint::Workspace;
 use super::discrete::{self, DiscreteLaw};
 use super::gradient::Sweep;
 use super::overflow::Overflow;
+use super::related::Program;
 use super::smooth;
 use super::tape::{Block, Tape};
 use super::target::{DiscreteSite, Structure, Target};
-use super::{Passes, fill, margin, passes};
+use super::{Passes, Related, Stretch, fill, margin, passes};
 use crate::base::Span;
 use crate::ir::Op;
 use crate::trace::{NodeId, NoiseGraph, TermKind, TraceError};
@@ -170,6 +170,7 @@ impl Component {
                 tail: graph.tail.and_then(|c| columns.get(&c).copied()),
                 hard_constraints: hard,
                 size: noise.registers,
+                related: Related::default(),
             },
             sweep: Sweep::new(&noise, &terms),
             spaces: Mutex::default(),
@@ -185,6 +186,11 @@ impl Component {
             overflowed: AtomicU64::new(0),
             error: Mutex::new(None),
         }
+    }
+
+    /// Says which program its coordinates are of.
+    pub(super) fn relate(&mut self, program: &Arc<Program>) {
+        self.structure.related = Related::new(program, &self.coordinates);
     }
 
     /// The program's coordinates that are `0..dim`, of this component and of those that are alike.

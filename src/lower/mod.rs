@@ -11,6 +11,7 @@ mod overflow;
 mod passes;
 mod pointwise;
 mod pushforward;
+mod related;
 mod smooth;
 mod split;
 mod stretch;
@@ -22,6 +23,7 @@ pub use overflow::Overflow;
 pub use passes::{PASSES, Passes};
 pub use pointwise::{Pointwise, Scores};
 pub use pushforward::Pushforward;
+pub use related::{Block, Related, Relations};
 pub use stretch::Stretch;
 pub use target::{DiscreteSite, Jump, Structure, Target};
 
@@ -42,7 +44,7 @@ pub struct Lowered {
     /// Whether log Z is up to a constant.
     pub improper: bool,
     /// The graph, for printing.
-    pub graph: NoiseGraph,
+    pub graph: Arc<NoiseGraph>,
     /// What the program printed while it was traced.
     pub printed: Vec<String>,
     /// What the program returned, as the language writes it, where it is known.
@@ -61,18 +63,22 @@ pub fn lower(traced: Traced, overflow: Overflow, passes: Passes, joint: bool) ->
     let constants = parts.constant.iter().map(|&t| constant_weight(&graph, t));
     let constant = constants.sum::<f64>() + parts.offset;
     let beyond = graph.overflow.is_some().then(|| overflow.clone());
-    let components: Vec<Arc<Component>> = match &parts.components[..] {
+    let mut components: Vec<Component> = match &parts.components[..] {
         [one] if parts.whole => {
             let terms: Vec<usize> = one.shares.iter().map(|s| s.term).collect();
             let coordinates = one.coordinates.clone();
             let whole = Component::new(&mut graph, coordinates, &terms, beyond.clone(), passes);
-            vec![Arc::new(whole)]
+            vec![whole]
         }
         several => {
             let alone = several.iter().map(|p| narrowed(&graph, p, passes));
-            alone.map(Arc::new).collect()
+            alone.collect()
         }
     };
+    let graph = Arc::new(graph);
+    let program = related::Program::new(graph.clone());
+    components.iter_mut().for_each(|c| c.relate(&program));
+    let components: Vec<Arc<Component>> = components.into_iter().map(Arc::new).collect();
     let beyond = beyond.zip(components.first().cloned()).map(|(o, c)| (c, o));
     let pushforward = Pushforward::new(&graph, traced.outputs, beyond);
     Lowered {

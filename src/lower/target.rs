@@ -1,6 +1,6 @@
 //! What an engine sees of a program: a dimension, log r for a batch of noise, and the structure the compiler knows.
 
-use super::Stretch;
+use super::{Related, Stretch};
 use crate::base::Span;
 
 /// A discrete sample site among the noise coordinates.
@@ -42,6 +42,8 @@ pub struct Structure {
     pub tail: Option<usize>,
     /// Numbers that one evaluation computes; 0 where that is not known.
     pub size: usize,
+    /// How the coordinates hang together, found when asked for.
+    pub related: Related,
 }
 
 /// A posterior over noise: N(z; 0, I)·r(z)/Z.

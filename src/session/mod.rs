@@ -36,6 +36,8 @@ mod request;
 mod sbc;
 mod simulated;
 mod statements;
+#[cfg(test)]
+mod structure;
 mod support;
 mod table;
 #[cfg(test)]

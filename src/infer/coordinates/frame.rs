@@ -191,6 +191,18 @@ impl Frame {
         }
     }
 
+    /// L with rows of length 1, `[d, d]`: the root of the correlations of what the bend, if any, gets; `None` for the identity.
+    pub fn correlation_root(&self) -> Option<Vec<f32>> {
+        let d = self.mean.len();
+        (self.shape == Shape::Lower).then(|| {
+            let rows = self.lower.chunks_exact(d).flat_map(|row| {
+                let length = dot(row, row).sqrt();
+                row.iter().map(move |l| (l / length) as f32)
+            });
+            rows.collect()
+        })
+    }
+
     /// log density of z for u ~ N(0, I), without −(d/2) log 2π.
     pub fn log_density(&self, z: &[f64], scratch: &mut [f64]) -> f64 {
         let log_det = self.whiten(z, scratch);
@@ -247,6 +259,19 @@ impl Frames {
         } else {
             self.of_values.get(values).copied().unwrap_or(0)
         }
+    }
+
+    /// Means over the parts of each coordinate's mean, and of its standard deviation, before any bend.
+    pub fn spans(&self) -> (Vec<f64>, Vec<f64>) {
+        let (mut place, mut scale) = (vec![0.0; self.dim], vec![0.0; self.dim]);
+        let share = 1.0 / self.parts.len() as f64;
+        for frame in &self.parts {
+            for i in 0..self.dim {
+                place[i] += share * frame.mean[i];
+                scale[i] += share * frame.covariance(i, i).sqrt();
+            }
+        }
+        (place, scale)
     }
 
     /// log(share · density) of each of the group's parts into `terms`; returns their log sum.

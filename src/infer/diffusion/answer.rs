@@ -122,7 +122,8 @@ fn refine(trainer: &mut Trainer, trained: &mut Trained) -> Result<(), InferError
         trainer.equip(&mut candidate.policy)?;
     }
     let fit = trainer.judge(&candidate.policy);
-    let steps = trainer.steps_affordable(&candidate.policy, 2 * trainer.recipe.steps);
+    let (steps, asked) = trainer.recipe.balanced();
+    let steps = trainer.steps_affordable(&candidate.policy, (2 * steps, asked));
     trained.eubo = trainer.balance(&mut candidate.policy, fit, steps)?.eubo;
     Ok(())
 }

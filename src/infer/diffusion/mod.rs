@@ -21,6 +21,7 @@ mod categorical;
 mod exactify;
 mod fused;
 mod layout;
+mod nets;
 mod network;
 mod objective;
 mod options;
@@ -178,7 +179,7 @@ fn train(trainer: &mut Trainer, particles: Option<&Particles>) -> Result<Trained
     let (mut candidate, mut fit) = best.expect("there is always the prior");
     if !fit.close() && trainer.recipe.steps > 0 && Trainer::trainable(&candidate.policy) {
         trainer.learn_from(&candidate);
-        let steps = trainer.steps_affordable(&candidate.policy, trainer.recipe.steps);
+        let steps = trainer.steps_affordable(&candidate.policy, trainer.recipe.balanced());
         fit = trainer.balance(&mut candidate.policy, fit, steps)?;
     }
     Ok(Trained {
@@ -217,8 +218,8 @@ fn steered(
         }
         trainer.learn_from(&candidate);
         let plain = candidate.policy.clone();
-        trainer.equip(&mut candidate.policy)?;
         candidate.policy.steer = Some(steer::Steer::new(&plain.schedule));
+        trainer.equip(&mut candidate.policy)?;
         let with = trainer.judge(&candidate.policy);
         trainer.say(&format!("{}, steered by gradients", candidate.name), &with);
         if with.score() > fit.score() {
@@ -248,7 +249,7 @@ fn pre_train(
     trainer.learn_from(&candidate);
     trainer.equip(&mut candidate.policy)?;
     let untrained = candidate.policy.clone();
-    let steps = trainer.steps_affordable(&candidate.policy, trainer.recipe.pre);
+    let steps = trainer.steps_affordable(&candidate.policy, trainer.recipe.denoised());
     trainer.denoise(&mut candidate.policy, steps)?;
     let after = trainer.judge(&candidate.policy);
     trainer.say(&format!("{}, denoised", candidate.name), &after);

@@ -10,13 +10,14 @@
 //! [`super::adam`], and copied when a checkpoint is kept. A backward pass starts from the gradient of the loss by the
 //! outputs, which the objective works out: only the MLP itself is differentiated, by [`super::fused`] or by burn.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use burn::tensor::Device;
 use rand::RngExt;
 use rand_distr::StandardNormal;
 
 use super::fused::Tape;
+use super::nets::{Known, Plan, Record, Tapes};
 use super::plain;
 use crate::base::Stream;
 use crate::compute::dense::Activation;
@@ -49,6 +50,8 @@ pub(crate) enum Backend {
     Fused,
     /// burn, on any of its devices.
     Burn(Device),
+    /// Our own, of a network that follows the program's structure.
+    Structured(Arc<Plan>),
 }
 
 /// Parameters and how they are computed with.
@@ -60,14 +63,23 @@ pub(crate) struct Network {
     pub backend: Backend,
     /// Tapes that are not in use: their memory is used again by the next batch.
     spare: Arc<Mutex<Vec<Tape>>>,
+    records: Arc<Mutex<Vec<Record>>>,
+    tapes: Arc<Tapes>,
 }
 
 /// A batch going through the network step by step, in any order of steps.
 pub(crate) struct Run<'a> {
     network: &'a Network,
     context: Vec<f32>,
-    tape: Option<Tape>,
+    kept: Kept,
     said: Vec<f32>,
+}
+
+/// What a run keeps for a backward pass.
+enum Kept {
+    Nothing,
+    Tape(Tape),
+    Record(Record),
 }
 
 /// A forward pass over all steps that can still be differentiated.
@@ -77,6 +89,7 @@ pub(crate) enum Pass {
         values: Vec<f32>,
         graph: plain::Pass,
     },
+    Structured(Record),
 }
 
 impl Network {
@@ -86,88 +99,131 @@ impl Network {
         backend: Backend,
         stream: &mut Stream,
     ) -> Network {
-        let parameters = shapes(&sizes)
-            .iter()
-            .enumerate()
-            .map(|(i, &[rows, columns])| match part(&sizes, i) {
-                Part::Input | Part::Hidden => {
-                    normals(rows * columns, (2.0 / rows as f64).sqrt(), stream)
-                }
-                Part::Context | Part::Bias | Part::Output => vec![0.0; rows * columns],
-                Part::Steps => step_table(rows, columns, stream),
-            })
-            .collect();
+        let parameters = match &backend {
+            Backend::Structured(plan) => plan.begin(stream),
+            _ => initial(&sizes, stream),
+        };
         Network {
             sizes,
             activation,
             parameters,
             backend,
             spare: Arc::default(),
+            records: Arc::default(),
+            tapes: Arc::default(),
         }
     }
 
-    /// Begins a batch of the given context, `[batch, contexts]`.
-    pub fn run(&self, batch: usize, context: Vec<f32>) -> Run<'_> {
+    /// Multiplications for one path and step, about.
+    pub fn work(&self) -> usize {
+        match &self.backend {
+            Backend::Structured(plan) => plan.work(),
+            _ => self.parameters.iter().map(Vec::len).sum(),
+        }
+    }
+
+    /// Begins a batch of the given parts of the frames and context, `[batch, contexts]`.
+    pub fn run(&self, part: &[usize], context: Vec<f32>) -> Run<'_> {
+        let batch = part.len();
         let mut run = Run {
             network: self,
             context: Vec::new(),
-            tape: None,
+            kept: Kept::Nothing,
             said: Vec::new(),
         };
-        match self.backend {
+        match &self.backend {
             Backend::Fused => {
                 let mut tape = self.spares().pop().unwrap_or_default();
                 tape.begin(self, batch, context);
-                run.tape = Some(tape);
+                run.kept = Kept::Tape(tape);
+            }
+            Backend::Structured(plan) => {
+                let mut record = lock(&self.records).pop().unwrap_or_default();
+                record.begin(plan, self.sizes.steps, part, &context);
+                run.kept = Kept::Record(record);
             }
             Backend::Burn(_) => run.context = context,
         }
         run
     }
 
-    /// Outputs at all steps with what a gradient needs: `x: [steps, batch, inputs]` → [`Pass`].
-    pub fn pass(&self, x: &[f64], batch: usize, context: Vec<f32>) -> Pass {
+    /// Outputs at all steps with what a gradient needs: `x: [steps, batch, inputs]` → [`Pass`]. A structured network is told
+    /// what gradients push, too: `[steps, batch, inputs]`, or nothing.
+    pub fn pass(&self, x: &[f64], pushes: &[f32], part: &[usize], context: Vec<f32>) -> Pass {
         if let Backend::Burn(device) = &self.backend {
             let x = x.iter().map(|&v| v as f32).collect();
             let (values, graph) = plain::pass(self, device, x, &context);
             return Pass::Burn { values, graph };
         }
-        let mut run = self.run(batch, context);
-        for (step, x) in x.chunks_exact(batch * self.sizes.inputs).enumerate() {
-            run.step(step, x);
+        let mut run = self.run(part, context);
+        let size = part.len() * self.sizes.inputs;
+        for (step, x) in x.chunks_exact(size).enumerate() {
+            let push = pushes.get(step * size..(step + 1) * size);
+            run.step(step, x, push.unwrap_or_default());
         }
-        run.into_pass().expect("a fused run has a tape")
+        run.into_pass().expect("our own runs are kept")
     }
 
-    fn spares(&self) -> std::sync::MutexGuard<'_, Vec<Tape>> {
-        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
+    fn spares(&self) -> MutexGuard<'_, Vec<Tape>> {
+        lock(&self.spare)
+    }
+
+    fn known<'a>(&'a self, plan: &'a Plan) -> Known<'a> {
+        Known {
+            plan,
+            parameters: &self.parameters,
+            activation: self.activation,
+            tapes: &self.tapes,
+        }
     }
 }
 
+fn lock<T>(room: &Mutex<Vec<T>>) -> MutexGuard<'_, Vec<T>> {
+    room.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn initial(sizes: &Sizes, stream: &mut Stream) -> Vec<Vec<f32>> {
+    let one = |(i, &[rows, columns]): (usize, &[usize; 2])| match part(sizes, i) {
+        Part::Input | Part::Hidden => normals(rows * columns, (2.0 / rows as f64).sqrt(), stream),
+        Part::Context | Part::Bias | Part::Output => vec![0.0; rows * columns],
+        Part::Steps => step_table(rows, columns, stream),
+    };
+    shapes(sizes).iter().enumerate().map(one).collect()
+}
+
 impl Run<'_> {
-    /// Outputs `[batch, outputs]` of the rows `x: [batch, inputs]` at a step.
-    pub fn step(&mut self, step: usize, x: &[f64]) -> &[f32] {
-        match (&mut self.tape, &self.network.backend) {
-            (Some(tape), _) => tape.forward(self.network, step, x),
-            (None, Backend::Burn(device)) => {
+    /// Outputs `[batch, outputs]` of the rows `x: [batch, inputs]` at a step, with what gradients push there, or nothing.
+    pub fn step(&mut self, step: usize, x: &[f64], push: &[f32]) -> &[f32] {
+        match (&mut self.kept, &self.network.backend) {
+            (Kept::Tape(tape), _) => tape.forward(self.network, step, x),
+            (Kept::Record(record), Backend::Structured(plan)) => {
+                record.step(self.network.known(plan), step, x, push)
+            }
+            (_, Backend::Burn(device)) => {
                 let x = x.iter().map(|&v| v as f32).collect();
                 self.said = plain::outputs(self.network, device, &[step], x, &self.context);
                 &self.said
             }
-            (None, Backend::Fused) => unreachable!("a fused run has a tape"),
+            _ => unreachable!("our own runs are kept"),
         }
     }
 
     /// The pass over all steps, where this run has kept it.
     pub fn into_pass(mut self) -> Option<Pass> {
-        self.tape.take().map(Pass::Fused)
+        match std::mem::replace(&mut self.kept, Kept::Nothing) {
+            Kept::Nothing => None,
+            Kept::Tape(tape) => Some(Pass::Fused(tape)),
+            Kept::Record(record) => Some(Pass::Structured(record)),
+        }
     }
 }
 
 impl Drop for Run<'_> {
     fn drop(&mut self) {
-        if let Some(tape) = self.tape.take() {
-            self.network.spares().push(tape);
+        match std::mem::replace(&mut self.kept, Kept::Nothing) {
+            Kept::Nothing => {}
+            Kept::Tape(tape) => self.network.spares().push(tape),
+            Kept::Record(record) => lock(&self.network.records).push(record),
         }
     }
 }
@@ -178,14 +234,15 @@ impl Pass {
         match self {
             Pass::Fused(tape) => &tape.values,
             Pass::Burn { values, .. } => values,
+            Pass::Structured(record) => &record.values,
         }
     }
 
-    /// The values of the last hidden layer, `[steps * batch, width]`; nothing where burn has computed them.
+    /// The values of the last hidden layer, `[steps * batch, width]`; nothing where others have computed them.
     pub fn last_hidden(&self) -> &[f32] {
         match self {
             Pass::Fused(tape) => tape.last_hidden(),
-            Pass::Burn { .. } => &[],
+            Pass::Burn { .. } | Pass::Structured(_) => &[],
         }
     }
 
@@ -198,6 +255,14 @@ impl Pass {
                 gradient
             }
             Pass::Burn { graph, .. } => graph.gradient(by_output),
+            Pass::Structured(record) => {
+                let Backend::Structured(plan) = &network.backend else {
+                    unreachable!("a record is of a structured network")
+                };
+                let gradient = record.gradient(network.known(plan), &by_output);
+                lock(&network.records).push(record);
+                gradient
+            }
         }
     }
 }
@@ -244,7 +309,7 @@ fn normals(n: usize, scale: f64, stream: &mut Stream) -> Vec<f32> {
 }
 
 /// Random Fourier features of the step's place: neighbours in time start with like biases.
-fn step_table(steps: usize, width: usize, stream: &mut Stream) -> Vec<f32> {
+pub(super) fn step_table(steps: usize, width: usize, stream: &mut Stream) -> Vec<f32> {
     let waves: Vec<(f64, f64)> = (0..width)
         .map(|_| {
             (
@@ -312,17 +377,17 @@ mod tests {
                 let mut s = Seed(4).stream("context", 0);
                 let context = normals(batch * contexts, 1.0, &mut s);
                 let by_output = normals(12 * batch * 20, 1.0, &mut s);
-                let ours = fused.pass(&x, batch, context.clone());
+                let ours = fused.pass(&x, &[], &[0; 7], context.clone());
                 let said = ours.values().to_vec();
                 let gradient = ours.gradient(&fused, by_output.clone());
                 for name in built() {
                     let mut plain = fused.clone();
                     plain.backend = Backend::Burn(device(name).unwrap());
                     let what = format!("{name}, {activation:?}, {contexts}, {depth}");
-                    let theirs = plain.pass(&x, batch, context.clone());
+                    let theirs = plain.pass(&x, &[], &[0; 7], context.clone());
                     assert_near(&said, theirs.values(), &what);
-                    let mut run = plain.run(batch, context.clone());
-                    let of_step = run.step(5, &x[5 * batch * 10..6 * batch * 10]);
+                    let mut run = plain.run(&[0; 7], context.clone());
+                    let of_step = run.step(5, &x[5 * batch * 10..6 * batch * 10], &[]);
                     assert_near(&said[5 * batch * 20..6 * batch * 20], of_step, &what);
                     let theirs = theirs.gradient(&plain, by_output.clone());
                     for (a, b) in gradient.iter().zip(&theirs) {
@@ -338,7 +403,12 @@ mod tests {
         let n = network(3, 2, Activation::Silu);
         let (x, context) = (inputs(12 * 9 * 10), vec![0.5; 9 * 3]);
         let once = |batch: usize| {
-            let pass = n.pass(&x[..12 * batch * 10], batch, context[..batch * 3].to_vec());
+            let pass = n.pass(
+                &x[..12 * batch * 10],
+                &[],
+                &vec![0; batch],
+                context[..batch * 3].to_vec(),
+            );
             let values = pass.values().to_vec();
             (values, pass.gradient(&n, vec![0.1; 12 * batch * 20]))
         };
@@ -355,11 +425,13 @@ mod tests {
         let c = normals(batch * 3, 1.0, &mut s);
         let by_output = normals(12 * batch * 20, 1.0, &mut s);
         let value = |n: &Network| -> f64 {
-            let pass = n.pass(&x, batch, c.clone());
+            let pass = n.pass(&x, &[], &[0; 4], c.clone());
             let each = pass.values().iter().zip(&by_output);
             each.map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
         };
-        let gradient = n.pass(&x, batch, c.clone()).gradient(&n, by_output.clone());
+        let gradient = n
+            .pass(&x, &[], &[0; 4], c.clone())
+            .gradient(&n, by_output.clone());
         for (part, by_part) in gradient.iter().enumerate() {
             let h = 1e-2f32;
             let old = n.parameters[part][1];

@@ -1,5 +1,6 @@
 //! The engine's options, and the recipe that they make.
 
+use super::nets::{Kind, is_image};
 use super::network::Backend;
 use super::objective::Objective;
 use super::policy::Policy;
@@ -31,9 +32,18 @@ pub(crate) const SPECS: &[OptionSpec] = &[
     option(
         "width",
         "auto",
-        "units in each hidden layer (auto: 64, more from 40 dimensions on)",
+        "units in each hidden layer (auto: 64, more from 40 dimensions on); of a token (auto: 8); channels of an image (auto: 8)",
     ),
-    option("depth", "2", "hidden layers"),
+    option(
+        "net",
+        "auto",
+        "the policy's network: `mlp`; `graph`, a token for each coordinate that sees those it meets in the log-weight; `unet`, convolutions over noise of an image's shape (auto: `mlp`)",
+    ),
+    option(
+        "depth",
+        "auto",
+        "hidden layers (auto: 2); blocks of `graph` (auto: 1), levels of `unet` (auto: 2)",
+    ),
     option(
         "batch",
         "auto",
@@ -42,12 +52,12 @@ pub(crate) const SPECS: &[OptionSpec] = &[
     option(
         "pre",
         "300",
-        "steps of denoising regression on the particles",
+        "steps of denoising regression on the particles; by default fewer for large networks",
     ),
     option(
         "steps",
         "300",
-        "steps of trajectory balance; fewer where the fit is close or stays as it is",
+        "steps of trajectory balance; fewer where the fit is close or stays as it is, and by default for large networks",
     ),
     option("lr", "0.002", "learning rate"),
     option(
@@ -143,6 +153,8 @@ pub(crate) struct Recipe {
     batch: Option<usize>,
     pub pre: usize,
     pub steps: usize,
+    /// Whether `pre` and `steps` were asked for.
+    asked: [bool; 2],
     pub rate: f64,
     pub objective: Objective,
     pub warm_up: WarmUp,
@@ -157,7 +169,8 @@ pub(crate) struct Recipe {
     /// Whether policies are to try gradients.
     pub gradients: bool,
     pub activation: Activation,
-    width: Option<usize>,
+    pub width: Option<usize>,
+    pub net: Kind,
     device: String,
     burn: bool,
 }
@@ -190,11 +203,15 @@ impl Recipe {
             Some("none") => Components::Prior,
             Some(_) => Components::AtMost(options.count("components", 1)?.unwrap_or(1)),
         };
+        let kind = net(options, structure, dim)?;
         let mut recipe = Recipe {
             levels: options.count("T", 2)?.unwrap_or(levels),
             high: options.number("high", -4.0, 16.0)?.unwrap_or(high),
             width: options.count("width", 1)?,
-            depth: options.count("depth", 1)?.unwrap_or(2),
+            depth: options.count("depth", 1)?.unwrap_or(match kind {
+                Kind::Graph => 1,
+                _ => 2,
+            }),
             batch: options.count("batch", 2)?,
             pre: options.count("pre", 0)?.unwrap_or(300),
             steps: options.count("steps", 0)?.unwrap_or(300),
@@ -232,6 +249,8 @@ impl Recipe {
             },
             device: options.get("device").unwrap_or("flex").to_string(),
             burn: false,
+            asked: ["pre", "steps"].map(|name| options.get(name).is_some_and(|v| v != "auto")),
+            net: kind,
         };
         let asked = options.choice("backend", &["auto", "fused", "burn"])?;
         recipe.burn = asked == Some("burn") || !recipe.on_this_processor();
@@ -244,8 +263,24 @@ impl Recipe {
                 ),
             });
         }
+        if recipe.net != Kind::Mlp && recipe.burn {
+            return Err(InferError::BadOption {
+                name: "net".to_string(),
+                why: "networks that follow a program's structure run on `flex` only, by our own passes".to_string(),
+            });
+        }
         recipe.backend()?;
         Ok(recipe)
+    }
+
+    /// Steps of denoising, and whether they were asked for.
+    pub fn denoised(&self) -> (usize, bool) {
+        (self.pre, self.asked[0])
+    }
+
+    /// Steps of trajectory balance, and whether they were asked for.
+    pub fn balanced(&self) -> (usize, bool) {
+        (self.steps, self.asked[1])
     }
 
     /// Units in each hidden layer for `dim` diffused coordinates.
@@ -277,6 +312,45 @@ impl Recipe {
                 why,
             }),
         }
+    }
+}
+
+/// The network that is asked for, where the program has what it needs.
+fn net(options: &Options, structure: &Structure, dim: usize) -> Result<Kind, InferError> {
+    let kind = match options.choice("net", &["auto", "mlp", "graph", "unet"])? {
+        Some("graph") => Kind::Graph,
+        Some("unet") => Kind::Unet,
+        _ => Kind::Mlp,
+    };
+    if kind == Kind::Unet && dim > 0 {
+        let shapes = structure.related.relations(dim).shapes;
+        if !shapes.iter().any(|(_, shape)| is_image(shape)) {
+            return Err(InferError::BadOption {
+                name: "net".to_string(),
+                why: format!(
+                    "`unet` needs something drawn of the shape [rows, columns] or [colours, rows, columns], with at least 4 rows and columns; {}",
+                    drawn(&shapes)
+                ),
+            });
+        }
+    }
+    Ok(kind)
+}
+
+/// What is drawn, for people.
+fn drawn(shapes: &[(String, Vec<usize>)]) -> String {
+    const MOST: usize = 6;
+    let one = |(name, shape): &(String, Vec<usize>)| match shape.is_empty() {
+        true => format!("`{name}` is one number"),
+        false => format!("`{name}` has the shape {shape:?}"),
+    };
+    let mut all: Vec<String> = shapes.iter().take(MOST).map(one).collect();
+    if shapes.len() > MOST {
+        all.push(format!("and {} more", shapes.len() - MOST));
+    }
+    match all.is_empty() {
+        true => "nothing is known of what this one draws".to_string(),
+        false => format!("here {}", all.join(", ")),
     }
 }
 

@@ -65,6 +65,15 @@ pub(crate) struct Paths {
     pub log_q: Vec<f64>,
 }
 
+impl Paths {
+    /// What gradients say at the noisy end of a step; nothing where the policy does not ask.
+    fn push(&self, step: usize) -> &[f32] {
+        let size = self.points.x.len();
+        let own = self.pushes.get(step * size..(step + 1) * size);
+        own.unwrap_or_default()
+    }
+}
+
 /// What a shard's paths say about the network.
 pub(crate) struct Lesson {
     pub pass: Pass,
@@ -236,7 +245,7 @@ impl Policy {
         // The noisiest state is independent of the rest under the reference, and so left at zero.
         let mut states = vec![0.0; (steps + 1) * size];
         let mut by_output = vec![0.0; if learn { 2 * steps * size } else { 0 }];
-        let mut run = network.run(n, self.context(&paths.points.k, &paths.part));
+        let mut run = network.run(&paths.part, self.context(&paths.points.k, &paths.part));
         let mut sheet = Sheet::default();
         // The last step's first.
         let mut pushes = Vec::with_capacity(steps);
@@ -248,8 +257,8 @@ impl Policy {
             sheet.delta.extend(std::iter::repeat_with(noise).take(size));
             let push = self.push(target, s, noisy, &paths.part);
             let said = match &push {
-                Some(push) => self.steered(s, push, run.step(s, noisy)),
-                None => Cow::Borrowed(run.step(s, noisy)),
+                Some(push) => self.steered(s, push, run.step(s, noisy, push)),
+                None => Cow::Borrowed(run.step(s, noisy, &[])),
             };
             sheet.draw(step, &said, d);
             pushes.push(push.unwrap_or_default());
@@ -433,7 +442,8 @@ impl Policy {
 
     fn pass_of(&self, network: &Network, paths: &Paths) -> Pass {
         let noisy = &paths.states[paths.n * self.frames.dim..];
-        network.pass(noisy, paths.n, self.context(&paths.points.k, &paths.part))
+        let context = self.context(&paths.points.k, &paths.part);
+        network.pass(noisy, &paths.pushes, &paths.part, context)
     }
 
     fn network_for(&self, paths: &Paths) -> Option<&Network> {
@@ -449,9 +459,11 @@ impl Policy {
             };
             self.ask(target, paths);
             let size = paths.n * self.frames.dim;
-            let mut run = network.run(paths.n, self.context(&paths.points.k, &paths.part));
+            let mut run = network.run(&paths.part, self.context(&paths.points.k, &paths.part));
             let noisy = paths.states[size..].chunks_exact(size).enumerate();
-            let values: Vec<f32> = noisy.flat_map(|(s, x)| run.step(s, x).to_vec()).collect();
+            let values: Vec<f32> = noisy
+                .flat_map(|(s, x)| run.step(s, x, paths.push(s)).to_vec())
+                .collect();
             drop(run);
             let said = self.with_pushes(paths, &values);
             self.ratios(paths, &said, &mut []);

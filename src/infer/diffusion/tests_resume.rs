@@ -48,11 +48,28 @@ const SHORT: [(&str, &str); 5] = [
     ("batch", "64"),
     ("width", "24"),
 ];
+const STRUCTURED: [(&str, &str); 6] = [
+    ("steps", "40"),
+    ("pre", "30"),
+    ("particles", "512"),
+    ("batch", "32"),
+    ("width", "8"),
+    ("net", "graph"),
+];
 
 fn run(target: &dyn Target, hook: Hook, threads: usize) -> (Result<Outcome, InferError>, Hook) {
+    run_with(&SHORT, target, hook, threads)
+}
+
+fn run_with(
+    options: &[(&str, &str)],
+    target: &dyn Target,
+    hook: Hook,
+    threads: usize,
+) -> (Result<Outcome, InferError>, Hook) {
     let hook = std::sync::Arc::new(hook);
     let mut settings = Settings::new(300, Seed(4));
-    settings.options = Options::from_pairs(SHORT);
+    settings.options = Options::from_pairs(options.iter().copied());
     settings.budget.stop = hook.stop.clone();
     settings.keeper = Some(hook.clone());
     let pool = rayon::ThreadPoolBuilder::new()
@@ -118,6 +135,26 @@ fn a_stopped_run_ends_as_if_it_had_not_stopped() {
 #[test]
 fn discrete_sites_and_modes_are_gone_on_with_too() {
     goes_on(|| testing::branches().target, |all| vec![20, all - 5]);
+}
+
+#[test]
+fn a_structured_network_is_gone_on_with_too() {
+    let make = || testing::funnel().target;
+    let run = |hook, threads| run_with(&STRUCTURED, &make(), hook, threads);
+    let (whole, hook) = run(never(None), 1);
+    let whole = said(whole.unwrap());
+    let all = hook.iterations.load(Ordering::SeqCst);
+    for k in [13, all - 3] {
+        let stop_at = Hook {
+            stop_at: k,
+            ..Hook::default()
+        };
+        let (cut, hook) = run(stop_at, 2);
+        assert!(cut.unwrap().interrupted);
+        let left = hook.left.into_inner().unwrap();
+        let (resumed, _) = run(never(left), 1);
+        assert_eq!(said(resumed.unwrap()), whole, "stopped at {k} of {all}");
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@
 
 mod alike;
 mod classes;
+mod meeting;
 mod narrow;
 mod pack;
 mod reach;
@@ -18,6 +19,7 @@ use std::collections::HashMap;
 use self::alike::{Alike, after, of_numbers};
 use self::classes::{Classes, is_sum};
 use self::summands::{Summands, Weights, summands};
+pub(super) use meeting::meetings;
 pub(super) use narrow::narrow;
 
 use crate::ir::Op;

@@ -195,7 +195,7 @@ impl Encoder {
         let seen: Vec<Seen> = shards
             .map(|(f, z)| {
                 let n = f.len() / width;
-                let pass = self.network.pass(f, n, Vec::new());
+                let pass = self.network.pass(f, &[], &vec![0; n], Vec::new());
                 let rows = f.chunks_exact(width).zip(z.chunks_exact(d));
                 let said = pass.values().chunks_exact(self.network.sizes.outputs);
                 let v = rows
@@ -222,7 +222,7 @@ impl Encoder {
     /// The Gaussian of a data set, and what the diffusion network is told; `None` where it is none.
     pub fn frame(&self, f: &[f64]) -> Option<(Frame, Vec<f32>)> {
         let d = self.dim;
-        let pass = self.network.pass(f, 1, Vec::new());
+        let pass = self.network.pass(f, &[], &[0], Vec::new());
         let out = Outputs::new(pass.values(), d);
         let centre = self.regressed(f);
         let mean =
@@ -260,7 +260,9 @@ impl Encoder {
 
     fn shard_lesson(&self, f: &[f64], z: &[f64], n: usize) -> (Vec<Vec<f32>>, f64) {
         let (width, d, outputs) = (self.figures(), self.dim, self.network.sizes.outputs);
-        let pass = self.network.pass(f, f.len() / width, Vec::new());
+        let pass = self
+            .network
+            .pass(f, &[], &vec![0; f.len() / width], Vec::new());
         let mut by_output = vec![0.0f32; pass.values().len()];
         let mut loss = 0.0;
         let rows = f.chunks_exact(width).zip(z.chunks_exact(d));

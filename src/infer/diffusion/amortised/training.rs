@@ -475,7 +475,7 @@ fn denoising_gradient(template: &Policy, seen: &Seen, seed: Seed) -> Vec<Vec<f32
         .zip(seen.told.par_chunks(SHARD * told));
     let one = |(shard, (v, told)): (usize, (&[f64], &[f32]))| {
         let paths = noised(template, v, seed, shard);
-        let pass = network.pass(&paths.states[v.len()..], paths.n, told.to_vec());
+        let pass = network.pass(&paths.states[v.len()..], &[], &paths.part, told.to_vec());
         let by_output = objective::denoising(template, &paths, pass.values(), batch);
         pass.gradient(network, by_output)
     };
@@ -491,7 +491,7 @@ fn gain(template: &Policy, shards: &[(&[f64], &[f32])], seed: Seed) -> f64 {
         .expect("a template with a network");
     let one = |(shard, (v, told)): (usize, &(&[f64], &[f32]))| {
         let mut paths = noised(template, v, seed, shard);
-        let pass = network.pass(&paths.states[v.len()..], paths.n, told.to_vec());
+        let pass = network.pass(&paths.states[v.len()..], &[], &paths.part, told.to_vec());
         template.ratios(&mut paths, pass.values(), &mut []);
         (paths.log_ratio.iter().sum::<f64>(), paths.n)
     };
