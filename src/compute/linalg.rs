@@ -1,13 +1,31 @@
 //! Small dense linear algebra on row-major slices, for distributions over vectors and matrices.
 //!
-//! Sizes here are those of one value of a distribution (a few to a few hundred): plain loops, no blocking.
+//! Sizes here are those of one value of a distribution (a few to a few hundred): plain loops for the smallest, loops over
+//! strips of rows (`symmetric`) for what takes time, and blocks (faer) for factors of large matrices.
 //!
 //! An adjoint carries the derivative of a number with respect to a result, its *bar*, back to the arguments. That of a
 //! symmetric matrix is symmetric: it goes with changes that keep the matrix so.
 
+use faer::{MatRef, Side};
+
+use super::symmetric;
+
+/// Matrices of up to so many rows are served by plain loops.
+const PLAIN: usize = 8;
+/// Larger ones than this go through blocks, for they do not stay in the nearest cache.
+const IN_CACHE: usize = 160;
+
 /// The lower Cholesky factor of a symmetric n by n matrix, of which the lower triangle is read; `None` if it is not positive
 /// definite or holds a NaN.
 pub fn cholesky(m: &[f64], n: usize) -> Option<Vec<f64>> {
+    match n {
+        0..=PLAIN => plain_cholesky(m, n),
+        n if n <= IN_CACHE => symmetric::cholesky(m, n),
+        n => blocked_cholesky(m, n),
+    }
+}
+
+fn plain_cholesky(m: &[f64], n: usize) -> Option<Vec<f64>> {
     let mut l = vec![0.0; n * n];
     for i in 0..n {
         for j in 0..=i {
@@ -25,8 +43,22 @@ pub fn cholesky(m: &[f64], n: usize) -> Option<Vec<f64>> {
     Some(l)
 }
 
+fn blocked_cholesky(m: &[f64], n: usize) -> Option<Vec<f64>> {
+    let factor = MatRef::from_row_major_slice(m, n, n).llt(Side::Lower).ok()?;
+    let lower = factor.L();
+    let mut l = vec![0.0; n * n];
+    for (i, row) in l.chunks_exact_mut(n).enumerate() {
+        let columns = row[..=i].iter_mut().enumerate();
+        columns.for_each(|(j, x)| *x = lower[(i, j)]);
+    }
+    (0..n).all(|i| l[i * n + i].is_finite()).then_some(l)
+}
+
 /// Overwrites b with L⁻¹ b, for a lower triangular n by n matrix L.
 pub fn solve_lower(l: &[f64], n: usize, b: &mut [f64]) {
+    if n > PLAIN {
+        return symmetric::solve_lower(l, n, b);
+    }
     for i in 0..n {
         let dot: f64 = (0..i).map(|k| l[i * n + k] * b[k]).sum();
         b[i] = (b[i] - dot) / l[i * n + i];
@@ -35,6 +67,9 @@ pub fn solve_lower(l: &[f64], n: usize, b: &mut [f64]) {
 
 /// Overwrites b with L⁻ᵀ b, for a lower triangular n by n matrix L.
 pub fn solve_lower_transposed(l: &[f64], n: usize, b: &mut [f64]) {
+    if n > PLAIN {
+        return symmetric::solve_lower_transposed(l, n, b);
+    }
     for i in (0..n).rev() {
         let dot: f64 = (i + 1..n).map(|k| l[k * n + i] * b[k]).sum();
         b[i] = (b[i] - dot) / l[i * n + i];
@@ -48,6 +83,9 @@ pub fn log_diagonal(l: &[f64], n: usize) -> f64 {
 
 /// (L Lᵀ)⁻¹ for a lower triangular n by n matrix L.
 pub fn inverse_from_cholesky(l: &[f64], n: usize) -> Vec<f64> {
+    if n > PLAIN {
+        return symmetric::inverse_from_cholesky(l, n);
+    }
     let mut inverse = vec![0.0; n * n];
     for (i, row) in inverse.chunks_mut(n.max(1)).enumerate() {
         row[i] = 1.0;
@@ -80,6 +118,9 @@ pub fn add_lower_outer(m: &mut [f64], n: usize, scale: f64, a: &[f64], b: &[f64]
 /// I. Murray, "Differentiation of the Cholesky decomposition" (2016), arXiv:1602.07527, equation 10: ½ L⁻ᵀ (P + Pᵀ) L⁻¹ with
 /// P the lower triangle of Lᵀ L̄, its diagonal halved.
 pub fn cholesky_adjoint(l: &[f64], n: usize, l_bar: &[f64]) -> Vec<f64> {
+    if n > PLAIN {
+        return symmetric::cholesky_adjoint(l, n, l_bar);
+    }
     let mut m_bar = vec![0.0; n * n];
     for i in 0..n {
         for j in 0..=i {

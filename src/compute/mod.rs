@@ -8,5 +8,6 @@ pub mod dense;
 pub mod device;
 pub mod linalg;
 pub mod special;
+mod symmetric;
 pub mod vector;
 pub mod wide;

@@ -96,21 +96,28 @@ pub fn shift_and_scale_adjoint(
 }
 
 /// Adds to the bars of mu and Sigma = L Lᵀ, given that of a log-density g(rᵀ Sigma⁻¹ r) − ½ ln det Sigma of r = x − mu, where
-/// `weight` is −2g′ at √(rᵀ Sigma⁻¹ r). Returns minus the derivative in x.
+/// `weight` is −2g′ at |L⁻¹ r|, given L⁻¹ r. Returns minus the derivative in x.
 pub fn add_elliptical(
     l: &[f64],
     mut r: Vec<f64>,
-    weight: impl Fn(f64) -> f64,
+    weight: impl Fn(&[f64]) -> f64,
     bar: f64,
     mu_bar: &mut [f64],
     sigma_bar: &mut [f64],
 ) -> Vec<f64> {
     let n = r.len();
     solve_lower(l, n, &mut r);
-    let weight = weight(r.iter().fold(0.0f64, |sum, v| sum.hypot(*v)));
+    let weight = weight(&r);
     solve_lower_transposed(l, n, &mut r);
-    for (e, inverse) in inverse_from_cholesky(l, n).into_iter().enumerate() {
-        sigma_bar[e] += 0.5 * bar * (weight * r[e / n] * r[e % n] - inverse);
+    let inverse = inverse_from_cholesky(l, n);
+    let rows = sigma_bar
+        .chunks_exact_mut(n.max(1))
+        .zip(inverse.chunks_exact(n.max(1)));
+    for ((bars, inverse), here) in rows.zip(&r) {
+        let here = weight * here;
+        for ((b, inverse), there) in bars.iter_mut().zip(inverse).zip(&r) {
+            *b += 0.5 * bar * (here * there - inverse);
+        }
     }
     r.iter_mut().for_each(|v| *v *= weight);
     add(mu_bar, bar, &r);

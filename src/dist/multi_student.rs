@@ -142,7 +142,8 @@ impl Multivariate for MultiStudentT {
         };
         let (nu, n) = (p[0][0], x.len() as f64);
         let distance = Cell::new(0.0);
-        let weight = |t: f64| {
+        let weight = |u: &[f64]| {
+            let t = u.iter().fold(0.0f64, |sum, v| sum.hypot(*v));
             distance.set(t);
             (nu + n) / (nu + t * t)
         };

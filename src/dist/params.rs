@@ -147,8 +147,9 @@ pub fn is_simplex(p: &[f64]) -> bool {
 pub fn is_symmetric(m: &[f64], n: usize) -> bool {
     (0..n).all(|i| {
         (0..i).all(|j| {
-            let scale = m[i * n + i].abs().max(m[j * n + j].abs());
-            (m[i * n + j] - m[j * n + i]).abs() <= SYMMETRY_TOLERANCE * scale
+            let (a, b) = (m[i * n + j], m[j * n + i]);
+            let scale = || m[i * n + i].abs().max(m[j * n + j].abs());
+            a == b || (a - b).abs() <= SYMMETRY_TOLERANCE * scale()
         })
     })
 }

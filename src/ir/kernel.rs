@@ -60,8 +60,6 @@ impl<'a> Row<'a> {
 /// one row, so that a single execution runs over contiguous numbers too.
 #[derive(Clone, Copy)]
 pub(super) struct Grid {
-    /// Rows.
-    pub rows: usize,
     /// Numbers in a row.
     pub width: usize,
     flat: bool,
@@ -73,25 +71,13 @@ impl Grid {
     pub(super) fn new(n: usize, lanes: usize) -> Grid {
         match lanes {
             1 => Grid {
-                rows: usize::from(n > 0),
                 width: n.max(1),
                 flat: true,
             },
             _ => Grid {
-                rows: n,
                 width: lanes,
                 flat: false,
             },
-        }
-    }
-
-    /// Where in a register of `len` elements a row starts, and whether all of the row is that one number.
-    #[inline]
-    pub(super) fn place(&self, row: usize, len: usize) -> (usize, bool) {
-        match (self.flat, len) {
-            (true, len) => (0, len == 1),
-            (false, 1) => (0, false),
-            (false, _) => (row * self.width, false),
         }
     }
 }
@@ -127,11 +113,29 @@ impl<'a> Arg<'a> {
         }
     }
 
-    /// Copies one lane's array out.
-    pub(super) fn lane(&self, lane: usize, lanes: usize, out: &mut Vec<f64>) {
-        out.clear();
-        out.extend((0..self.len).map(|e| self.at(e, lane, lanes)));
+    /// One lane's array: where it stands, or copied to `room` where its numbers are apart.
+    pub(super) fn of_lane<'b>(&self, lane: usize, lanes: usize, room: &'b mut Vec<f64>) -> &'b [f64]
+    where
+        'a: 'b,
+    {
+        if self.uniform || lanes == 1 {
+            return self.data;
+        }
+        room.clear();
+        room.extend(self.data.iter().skip(lane).step_by(lanes));
+        room
     }
+}
+
+/// One lane of every operand.
+pub(super) fn of_lane<'b>(
+    args: &[Arg<'b>],
+    lane: usize,
+    lanes: usize,
+    rooms: &'b mut [Vec<f64>],
+) -> Vec<&'b [f64]> {
+    let each = args.iter().zip(rooms);
+    each.map(|(a, room)| a.of_lane(lane, lanes, room)).collect()
 }
 
 /// Computes `op` of `args` into `out: [element, lane]`. `Const` and `Noise` are not computed but loaded.
@@ -151,14 +155,14 @@ pub fn run(op: &Op, args: &[Arg], out: &mut [f64], lanes: usize) {
         Op::Scan(f, axis) => scan(*f, *axis, args[0], out, lanes),
         Op::MatMul { m, k, n } => product::matmul([*m, *k, *n], args[0], args[1], out, lanes),
         Op::Dense(x, n) => product::dense(x, *n, args[0], out, lanes),
-        Op::Cholesky(n) => by_lane(args, out, lanes, |a, o| matrix::cholesky(*n, &a[0], o)),
+        Op::Cholesky(n) => by_lane(args, out, lanes, |a, o| matrix::cholesky(*n, a[0], o)),
         Op::SolveLower { n, m } => by_lane(args, out, lanes, |a, o| {
-            matrix::solve_lower(*n, *m, &a[0], &a[1], o)
+            matrix::solve_lower(*n, *m, a[0], a[1], o)
         }),
         Op::Solve { n, m } => by_lane(args, out, lanes, |a, o| {
-            matrix::solve(*n, *m, &a[0], &a[1], o)
+            matrix::solve(*n, *m, a[0], a[1], o)
         }),
-        Op::LogDet(n) => by_lane(args, out, lanes, |a, o| o[0] = matrix::log_det(*n, &a[0])),
+        Op::LogDet(n) => by_lane(args, out, lanes, |a, o| o[0] = matrix::log_det(*n, a[0])),
         Op::Transport(law) if normal::is_normal(law) => normal::transport(args, out, lanes),
         Op::Transport(law) => match cauchy::of_noise(law) {
             Some(of_noise) => cauchy::transport(of_noise, args, out, lanes),
@@ -388,19 +392,17 @@ fn scan_line(f: ScanFn, line: &mut [f64]) {
     }
 }
 
-/// For operations on whole arrays: every lane's operands gathered, one call a lane.
-fn by_lane(args: &[Arg], out: &mut [f64], lanes: usize, f: impl Fn(&[Vec<f64>], &mut [f64])) {
-    let mut inputs = vec![Vec::new(); args.len()];
+/// For operations on whole arrays: one call a lane.
+fn by_lane(args: &[Arg], out: &mut [f64], lanes: usize, f: impl Fn(&[&[f64]], &mut [f64])) {
+    let mut rooms = vec![Vec::new(); args.len()];
+    if lanes == 1 {
+        return f(&of_lane(args, 0, 1, &mut rooms), out);
+    }
     let mut result = vec![0.0; out.len() / lanes];
     for lane in 0..lanes {
-        args.iter()
-            .zip(&mut inputs)
-            .for_each(|(a, v)| a.lane(lane, lanes, v));
-        f(&inputs, &mut result);
-        result
-            .iter()
-            .enumerate()
-            .for_each(|(e, &x)| out[e * lanes + lane] = x);
+        f(&of_lane(args, lane, lanes, &mut rooms), &mut result);
+        let own = out.iter_mut().skip(lane).step_by(lanes);
+        own.zip(&result).for_each(|(o, x)| *o = *x);
     }
 }
 
@@ -491,11 +493,9 @@ fn each_of_batch(
     lanes: usize,
     mut f: impl FnMut(&[&[f64]], &[f64], usize, usize),
 ) {
-    let mut inputs: Vec<Vec<f64>> = vec![Vec::new(); args.len()];
+    let mut rooms: Vec<Vec<f64>> = vec![Vec::new(); args.len()];
     for lane in 0..lanes {
-        args.iter()
-            .zip(&mut inputs)
-            .for_each(|(a, v)| a.lane(lane, lanes, v));
+        let inputs = of_lane(args, lane, lanes, &mut rooms);
         let (x, params) = inputs
             .split_last()
             .expect("a law's operation has a value operand");

@@ -123,11 +123,10 @@ fn with_logs([mu, sigma, x]: [&[f64]; 3], out: &mut [f64]) {
 }
 
 /// Adds the adjoints of [`transport`].
-pub(super) fn transport_adjoint(args: &[Arg], bar: Arg, n: usize, bars: &mut Bars, lanes: usize) {
-    let grid = Grid::new(n, lanes);
-    add_each(bars, 0, args, bar, &grid, |[]| 1.0);
-    add_each(bars, 1, args, bar, &grid, |[_, _, z]| z);
-    add_each(bars, 2, args, bar, &grid, |[_, s, _]| s);
+pub(super) fn transport_adjoint(args: &[Arg], bar: Arg, n: usize, bars: &mut Bars) {
+    add_each(bars, 0, args, bar, n, |[]| 1.0);
+    add_each(bars, 1, args, bar, n, |[_, _, z]| z);
+    add_each(bars, 2, args, bar, n, |[_, s, _]| s);
 }
 
 /// Adds the adjoints of [`log_density`], or of the sum where `bar` has one element.

@@ -64,7 +64,7 @@ impl Strip {
             return;
         };
         if self.lanes == 1 && len == 1 {
-            target[0] += numbers.iter().sum::<f64>();
+            target[0] += total(numbers);
             return;
         }
         let e = if len == 1 { 0 } else { self.element };
@@ -88,9 +88,7 @@ pub(super) fn sum(n: usize, out: &mut [f64], mut give: impl FnMut(&Strip, &mut [
         for strip in strips(n, 1) {
             let values = &mut values[..strip.width];
             give(&strip, values);
-            for values in values.chunks(PARTS) {
-                parts.iter_mut().zip(values).for_each(|(p, v)| *p += v);
-            }
+            add_parts(&mut parts, values);
         }
         out[0] = together(parts);
         return;
@@ -106,6 +104,21 @@ pub(super) fn sum(n: usize, out: &mut [f64], mut give: impl FnMut(&Strip, &mut [
         let part = |j: usize| parts.get(j * lanes + lane).copied().unwrap_or(0.0);
         *o = together(std::array::from_fn(part));
     }
+}
+
+/// The sum of a strip's numbers.
+fn total(numbers: &[f64]) -> f64 {
+    let mut parts = [0.0; PARTS];
+    add_parts(&mut parts, numbers);
+    together(parts)
+}
+
+fn add_parts(parts: &mut [f64; PARTS], numbers: &[f64]) {
+    let (whole, rest) = numbers.as_chunks::<PARTS>();
+    for eight in whole {
+        parts.iter_mut().zip(eight).for_each(|(p, v)| *p += v);
+    }
+    parts.iter_mut().zip(rest).for_each(|(p, v)| *p += v);
 }
 
 fn together(p: [f64; PARTS]) -> f64 {

@@ -24,6 +24,98 @@ const MISSING: [&str; 7] = ["", "NA", "N/A", "NaN", "nan", "null", "NULL"];
 /// `Malformed` with the line where a row has another number of cells than the header, or a name comes twice.
 pub fn read_csv(file: &str, text: &str) -> Result<Inputs, StoreError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if !text.contains('"') {
+        return Ok(entries(file, &unquoted(file, text)?));
+    }
+    let mut texts = Texts::default();
+    let header = quoted(file, text, &mut texts)?;
+    let columns = (0..header.len()).map(|k| texts.column(k, header.len()));
+    let table = Table {
+        columns: columns.collect(),
+        header: header.iter().collect(),
+    };
+    Ok(entries(file, &table))
+}
+
+/// A header, and the cells below each of its names, without the blanks around them.
+struct Table<'a> {
+    header: Vec<&'a str>,
+    columns: Vec<Vec<&'a str>>,
+}
+
+fn entries(file: &str, table: &Table) -> Inputs {
+    let mut inputs = Inputs::default();
+    let named = table.header.iter().zip(&table.columns);
+    for (name, cells) in named.filter(|(name, _)| !name.is_empty()) {
+        let (entry, levels) = column(file, cells);
+        inputs.data.insert(*name, entry);
+        inputs.levels.extend(levels.map(|levels| Levels {
+            name: name.to_string(),
+            levels,
+        }));
+    }
+    inputs
+}
+
+/// What is wrong with a header, if anything.
+fn check_header(file: &str, text: &str, header: &[&str]) -> Result<(), StoreError> {
+    if header.iter().all(|name| name.is_empty()) {
+        return Err(malformed(file, text, 0, "it has no header"));
+    }
+    match twice(header) {
+        Some(name) => {
+            let what = format!("two columns are named `{name}`");
+            Err(malformed(file, text, 0, &what))
+        }
+        None => Ok(()),
+    }
+}
+
+fn wrong_length(file: &str, text: &str, start: usize, cells: usize, names: usize) -> StoreError {
+    let what = format!("this row has {cells} of the header's {names} cells");
+    malformed(file, text, start, &what)
+}
+
+/// The table of a text without quotes: a break always ends a row there, and a delimiter a cell.
+fn unquoted<'a>(file: &str, text: &'a str) -> Result<Table<'a>, StoreError> {
+    let delimiter = delimiter(text);
+    let mut lines = lines(text);
+    let (_, first) = lines.next().unwrap_or((0, ""));
+    let header: Vec<&str> = cells(first, delimiter).collect();
+    check_header(file, text, &header)?;
+    let mut columns = vec![Vec::new(); header.len()];
+    for (start, line) in lines {
+        let mut found = 0;
+        for cell in cells(line, delimiter) {
+            if let Some(column) = columns.get_mut(found) {
+                column.push(cell);
+            }
+            found += 1;
+        }
+        if found != header.len() {
+            return Err(wrong_length(file, text, start, found, header.len()));
+        }
+    }
+    Ok(Table { header, columns })
+}
+
+/// The lines that are not empty, each with the place where it starts.
+fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let mut start = 0;
+    let pieces = text.split(['\n', '\r']).map(move |line| {
+        let here = start;
+        start += line.len() + 1;
+        (here, line)
+    });
+    pieces.filter(|(_, line)| !line.is_empty())
+}
+
+fn cells(line: &str, delimiter: u8) -> impl Iterator<Item = &str> {
+    line.split(char::from(delimiter)).map(str::trim)
+}
+
+/// The cells of a text with quotes, row by row; gives the header.
+fn quoted(file: &str, text: &str, cells: &mut Texts) -> Result<csv::StringRecord, StoreError> {
     let mut rows = csv::ReaderBuilder::new()
         .delimiter(delimiter(text))
         .trim(csv::Trim::All)
@@ -33,18 +125,7 @@ pub fn read_csv(file: &str, text: &str) -> Result<Inputs, StoreError> {
         .headers()
         .map_err(|e| unreadable(file, text, &e))?
         .clone();
-    if header.iter().all(str::is_empty) {
-        return Err(malformed(file, text, 0, "it has no header"));
-    }
-    if let Some(name) = twice(&header) {
-        return Err(malformed(
-            file,
-            text,
-            0,
-            &format!("two columns are named `{name}`"),
-        ));
-    }
-    let mut columns = vec![Cells::default(); header.len()];
+    check_header(file, text, &header.iter().collect::<Vec<_>>())?;
     let mut row = csv::StringRecord::new();
     let mut unclosed_at = None;
     while rows
@@ -53,104 +134,90 @@ pub fn read_csv(file: &str, text: &str) -> Result<Inputs, StoreError> {
     {
         let offset = row.position().map_or(0, |p| p.byte() as usize);
         if row.len() != header.len() {
-            let what = format!(
-                "this row has {} of the header's {} cells",
-                row.len(),
-                header.len()
-            );
-            return Err(malformed(file, text, row_start(text, offset), &what));
+            let start = row_start(text, offset);
+            return Err(wrong_length(file, text, start, row.len(), header.len()));
         }
         unclosed_at = row.iter().any(|cell| cell.contains('\n')).then_some(offset);
-        row.iter()
-            .zip(&mut columns)
-            .for_each(|(cell, column)| column.push(cell));
+        row.iter().for_each(|cell| cells.push(cell));
     }
     if let Some(offset) = unclosed_at.filter(|_| has_odd_quotes(text)) {
         let what = "a quote is opened in this row and never closed";
         return Err(malformed(file, text, row_start(text, offset), what));
     }
-    let mut inputs = Inputs::default();
-    for (name, cells) in header
-        .iter()
-        .zip(&columns)
-        .filter(|(name, _)| !name.is_empty())
-    {
-        let (entry, levels) = column(file, cells);
-        inputs.data.insert(name, entry);
-        inputs.levels.extend(levels.map(|levels| Levels {
-            name: name.to_string(),
-            levels,
-        }));
-    }
-    Ok(inputs)
+    Ok(header)
 }
 
-/// The texts of a column, end to end: cells are many and short.
-#[derive(Clone, Debug, Default)]
-struct Cells {
+/// Cells row by row, end to end: they are many and short.
+#[derive(Default)]
+struct Texts {
     text: String,
     ends: Vec<usize>,
 }
 
-impl Cells {
+impl Texts {
     fn push(&mut self, cell: &str) {
         self.text.push_str(cell);
         self.ends.push(self.text.len());
     }
 
-    fn iter(&self) -> impl Iterator<Item = &str> {
+    /// Every `width`-th cell from the k-th on.
+    fn column(&self, k: usize, width: usize) -> Vec<&str> {
         let starts = std::iter::once(&0).chain(&self.ends);
-        starts.zip(&self.ends).map(|(a, b)| &self.text[*a..*b])
+        let cells = starts.zip(&self.ends).map(|(a, b)| &self.text[*a..*b]);
+        cells.skip(k).step_by(width).collect()
     }
 }
 
 /// A column's array, and the levels where its cells are texts.
-fn column(file: &str, cells: &Cells) -> (Entry, Option<Vec<String>>) {
-    let given = || cells.iter().filter(|c| !MISSING.contains(c));
-    let mut levels = None;
-    let mut gather = Gather::default();
-    if given().all(|c| c.parse::<i64>().is_ok()) {
-        fill(&mut gather, cells, |g, c| g.int(c.parse().unwrap_or(0)));
-    } else if given().all(|c| real(c).is_some()) {
-        fill(&mut gather, cells, |g, c| {
-            g.real(real(c).unwrap_or(f64::NAN))
-        });
-    } else if given().all(|c| truth(c).is_some()) {
-        fill(&mut gather, cells, |g, c| g.bool(truth(c) == Some(true)));
-    } else {
-        let mut names: Vec<String> = given().map(|c| c.to_string()).collect();
-        names.sort_unstable();
-        names.dedup();
-        let code = |c: &str| names.binary_search_by(|n| n.as_str().cmp(c)).unwrap_or(0) as i64;
-        fill(&mut gather, cells, |g, c| g.int(code(c)));
-        levels = Some(names);
-    }
+fn column(file: &str, cells: &[&str]) -> (Entry, Option<Vec<String>>) {
     let origin = Origin {
         file: file.to_string(),
         line: Some(1),
     };
-    (
-        gather.finish(Shape::vector(cells.ends.len()), origin),
-        levels,
-    )
+    let shape = Shape::vector(cells.len());
+    let whole = |c: &str| c.parse::<i64>().ok();
+    let gather = gathered(cells, whole, Gather::int)
+        .or_else(|| gathered(cells, real, Gather::real))
+        .or_else(|| gathered(cells, truth, Gather::bool));
+    if let Some(gather) = gather {
+        return (gather.finish(shape, origin), None);
+    }
+    let given = cells.iter().filter(|c| !is_missing(c));
+    let mut names: Vec<String> = given.map(|c| c.to_string()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let code = |c: &str| Some(names.binary_search_by(|n| n.as_str().cmp(c)).unwrap_or(0) as i64);
+    let gather = gathered(cells, code, Gather::int).unwrap_or_default();
+    (gather.finish(shape, origin), Some(names))
 }
 
-fn fill<E>(gather: &mut Gather, cells: &Cells, push: impl Fn(&mut Gather, &str) -> Result<(), E>) {
-    for cell in cells.iter() {
-        if MISSING.contains(&cell) {
+/// A column whose cells are all of one kind, or missing; `None` where one is not.
+fn gathered<T, E>(
+    cells: &[&str],
+    read: impl Fn(&str) -> Option<T>,
+    push: impl Fn(&mut Gather, T) -> Result<(), E>,
+) -> Option<Gather> {
+    let mut gather = Gather::default();
+    for cell in cells {
+        if is_missing(cell) {
             gather.missing();
         } else {
-            // All cells of a column have been seen to be of one kind: nothing can clash.
-            let _ = push(gather, cell);
+            push(&mut gather, read(cell)?).ok()?;
         }
     }
+    Some(gather)
+}
+
+fn is_missing(cell: &str) -> bool {
+    // Numbers are most cells, and begin with none of these.
+    matches!(cell.as_bytes().first(), None | Some(b'N' | b'n')) && MISSING.contains(&cell)
 }
 
 fn real(cell: &str) -> Option<f64> {
     super::gather::special_number(cell).or_else(|| {
-        let numeric = |c: char| c.is_ascii_digit() || "+-.eE".contains(c);
+        let numeric = |c: u8| c.is_ascii_digit() || b"+-.eE".contains(&c);
         let x: f64 = cell
-            .chars()
+            .bytes()
             .all(numeric)
             .then(|| cell.parse().ok())
             .flatten()?;
@@ -181,8 +248,8 @@ fn has_odd_quotes(text: &str) -> bool {
     text.bytes().filter(|&b| b == b'"').count() % 2 == 1
 }
 
-fn twice(header: &csv::StringRecord) -> Option<&str> {
-    let mut names: Vec<&str> = header.iter().filter(|n| !n.is_empty()).collect();
+fn twice<'a>(header: &[&'a str]) -> Option<&'a str> {
+    let mut names: Vec<&str> = header.iter().copied().filter(|n| !n.is_empty()).collect();
     names.sort_unstable();
     names.windows(2).find(|w| w[0] == w[1]).map(|w| w[0])
 }
@@ -263,6 +330,35 @@ mod tests {
             error("a,b\n1,\"2\n3,4\n"),
             "d.csv:2:1: a quote is opened in this row and never closed"
         );
+    }
+
+    #[test]
+    fn a_text_without_quotes_is_read_as_one_with_them() {
+        let texts = [
+            "a,b\n1,2\n\n3,4\n",
+            "a,b\r\n1 , x\r\n\r\n 2,\u{a0}y",
+            "a,b\r1,2\r3,NA\r",
+            " a ; b;\n-0;1e3;\n7;+2.5; \n",
+            "\n\na\tb\n9007199254740993\t1.5\n  \t\n",
+            "a,b,c\n1,2\n",
+            "a,b\n1,2\n3,4,5\n",
+            "a\n1\n \n2",
+            "a,a\n1,2\n",
+            ",,\n",
+            "",
+            "\n \n",
+        ];
+        for text in texts {
+            let plain = unquoted("d.csv", text).map(|t| entries("d.csv", &t));
+            let mut cells = Texts::default();
+            let careful = quoted("d.csv", text, &mut cells).map(|header| {
+                let columns = (0..header.len()).map(|k| cells.column(k, header.len()));
+                let columns = columns.collect();
+                let header = header.iter().collect();
+                entries("d.csv", &Table { header, columns })
+            });
+            assert_eq!(format!("{plain:?}"), format!("{careful:?}"), "{text:?}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::f64::consts::{FRAC_2_SQRT_PI, LN_2, LN_10};
 use super::{Bars, add_each, times};
 use crate::base::{Bug, bites};
 use crate::compute::special;
-use crate::ir::kernel::{Arg, Grid};
+use crate::ir::kernel::Arg;
 use crate::ir::op::{BinaryFn, UnaryFn};
 
 impl UnaryFn {
@@ -121,7 +121,6 @@ pub(super) fn binary(
     lanes: usize,
 ) {
     let n = out.len() / lanes;
-    let grid = Grid::new(n, lanes);
     let whole = |data| Arg {
         data,
         len: n,
@@ -130,27 +129,27 @@ pub(super) fn binary(
     let bar = whole(bar);
     match f {
         BinaryFn::Add => {
-            add_each(bars, 0, args, bar, &grid, |[]| 1.0);
-            add_each(bars, 1, args, bar, &grid, |[]| 1.0);
+            add_each(bars, 0, args, bar, n, |[]| 1.0);
+            add_each(bars, 1, args, bar, n, |[]| 1.0);
         }
         BinaryFn::Sub => {
-            add_each(bars, 0, args, bar, &grid, |[]| 1.0);
-            add_each(bars, 1, args, bar, &grid, |[]| -1.0);
+            add_each(bars, 0, args, bar, n, |[]| 1.0);
+            add_each(bars, 1, args, bar, n, |[]| -1.0);
         }
         BinaryFn::Mul => {
-            add_each(bars, 0, args, bar, &grid, |[_, b]| b);
-            add_each(bars, 1, args, bar, &grid, |[a, _]| a);
+            add_each(bars, 0, args, bar, n, |[_, b]| b);
+            add_each(bars, 1, args, bar, n, |[a, _]| a);
         }
         BinaryFn::Div => {
-            add_each(bars, 0, args, bar, &grid, |[_, b]| 1.0 / b);
+            add_each(bars, 0, args, bar, n, |[_, b]| 1.0 / b);
             let sign = if bites(Bug::WrongAdjoint) { 1.0 } else { -1.0 };
-            add_each(bars, 1, args, bar, &grid, |[a, b]| sign * a / (b * b));
+            add_each(bars, 1, args, bar, n, |[a, b]| sign * a / (b * b));
         }
         f => {
             let with = [args[0], args[1], whole(out)];
             let d = |[a, b, y]: [f64; 3]| f.derivatives(a, b, y);
-            add_each(bars, 0, &with, bar, &grid, |x| d(x).0);
-            add_each(bars, 1, &with, bar, &grid, |x| d(x).1);
+            add_each(bars, 0, &with, bar, n, |x| d(x).0);
+            add_each(bars, 1, &with, bar, n, |x| d(x).1);
         }
     }
 }
@@ -158,17 +157,16 @@ pub(super) fn binary(
 /// Each arm gets the bar where it was taken.
 pub(super) fn select(args: &[Arg], bar: &[f64], bars: &mut Bars, lanes: usize) {
     let n = bar.len() / lanes;
-    let grid = Grid::new(n, lanes);
     let bar = Arg {
         data: bar,
         len: n,
         uniform: false,
     };
     let truth = |t: bool| if t { 1.0 } else { 0.0 };
-    add_each(bars, 1, args, bar, &grid, |[c]| {
+    add_each(bars, 1, args, bar, n, |[c]| {
         truth(c != 0.0 && !c.is_nan())
     });
-    add_each(bars, 2, args, bar, &grid, |[c]| truth(c == 0.0));
+    add_each(bars, 2, args, bar, n, |[c]| truth(c == 0.0));
 }
 
 pub(super) fn take(indices: &[u32], source: Arg, bar: &[f64], bars: &mut Bars, lanes: usize) {

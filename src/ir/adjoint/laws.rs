@@ -4,7 +4,7 @@ use super::{Bars, times};
 use crate::base::Shape;
 use crate::compute::special::normal_log_density;
 use crate::dist::Univariate;
-use crate::ir::kernel::{Arg, MAX_PARAMS, part};
+use crate::ir::kernel::{Arg, MAX_PARAMS, of_lane, part};
 use crate::ir::op::LawFn;
 use crate::ir::{ArrayLaw, Law, bernoulli_logit, normal};
 
@@ -60,7 +60,7 @@ pub(super) fn transport(
 ) {
     let n = out.len() / lanes;
     if normal::is_normal(law) {
-        return normal::transport_adjoint(args, whole(bar, n), n, bars, lanes);
+        return normal::transport_adjoint(args, whole(bar, n), n, bars);
     }
     each(args, n, out, bar, bars, lanes, |p, z, x, dp| {
         law.d_transport(p, z, x, dp)
@@ -200,13 +200,11 @@ fn each_of_batch(
     lanes: usize,
     mut rule: impl FnMut(&Member, usize, usize, &mut [&mut [f64]], &mut [f64]),
 ) {
-    let mut inputs: Vec<Vec<f64>> = vec![Vec::new(); args.len()];
+    let mut rooms: Vec<Vec<f64>> = vec![Vec::new(); args.len()];
     let lens = || law.shapes.iter().map(Shape::len).chain([x_len]);
     let mut given: Vec<Vec<f64>> = lens().map(|n| vec![0.0; n]).collect();
     for lane in 0..lanes {
-        args.iter()
-            .zip(&mut inputs)
-            .for_each(|(a, v)| a.lane(lane, lanes, v));
+        let inputs = of_lane(args, lane, lanes, &mut rooms);
         for b in 0..law.batch {
             let mut all: Vec<&[f64]> = inputs
                 .iter()
@@ -224,9 +222,7 @@ fn each_of_batch(
                 } else {
                     b * g.len()
                 };
-                for (e, d) in g.iter().enumerate() {
-                    bars.add(i, (first + e) * lanes + lane, *d);
-                }
+                bars.add_lane(i, first, lane, g);
             }
         }
     }

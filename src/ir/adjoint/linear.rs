@@ -1,8 +1,9 @@
 //! Matrices.
 
 use super::{Bars, times};
+use crate::compute::linalg;
 use crate::compute::wide::{self, Panels};
-use crate::ir::kernel::Arg;
+use crate::ir::kernel::{Arg, of_lane};
 use crate::ir::matrix;
 
 /// C = A B: Ā = C̄ Bᵀ, B̄ = Aᵀ C̄.
@@ -66,34 +67,32 @@ fn by_lane(
     bar: &[f64],
     bars: &mut Bars,
     lanes: usize,
-    rule: impl Fn(&[Vec<f64>], &[f64], &[f64], &mut [Vec<f64>]),
+    rule: impl Fn(&[&[f64]], &[f64], &[f64], &mut [Vec<f64>]),
 ) {
-    let mut inputs = vec![Vec::new(); args.len()];
+    let [out, bar] = [out, bar].map(|data| Arg {
+        data,
+        len: data.len() / lanes,
+        uniform: false,
+    });
+    let (mut room_y, mut room_b) = (Vec::new(), Vec::new());
+    let mut rooms = vec![Vec::new(); args.len()];
     let mut given: Vec<Vec<f64>> = args.iter().map(|a| vec![0.0; a.len]).collect();
     for lane in 0..lanes {
-        let b = column(bar, lane, lanes);
+        let b = bar.of_lane(lane, lanes, &mut room_b);
         if b.iter().all(|b| *b == 0.0) {
             continue;
         }
-        let y = column(out, lane, lanes);
-        args.iter()
-            .zip(&mut inputs)
-            .for_each(|(a, v)| a.lane(lane, lanes, v));
+        let y = out.of_lane(lane, lanes, &mut room_y);
+        let inputs = of_lane(args, lane, lanes, &mut rooms);
         given.iter_mut().for_each(|g| g.fill(0.0));
-        rule(&inputs, &y, &b, &mut given);
+        rule(&inputs, y, b, &mut given);
         for (i, g) in given.iter().enumerate() {
-            g.iter()
-                .enumerate()
-                .for_each(|(e, &x)| bars.add(i, e * lanes + lane, x));
+            bars.add_lane(i, 0, lane, g);
         }
     }
 }
 
-fn column(x: &[f64], lane: usize, lanes: usize) -> Vec<f64> {
-    x.iter().skip(lane).step_by(lanes).copied().collect()
-}
-
-/// A = L Lᵀ, of which the lower triangle is read: row by row backwards through the factorisation (Murray 2016, § 3.2).
+/// A = L Lᵀ, of which the lower triangle is read: a number below the diagonal stands for its mirror image too.
 pub(super) fn cholesky(
     n: usize,
     args: &[Arg],
@@ -103,24 +102,12 @@ pub(super) fn cholesky(
     lanes: usize,
 ) {
     by_lane(args, out, bar, bars, lanes, |_, l, bar, given| {
-        let g = &mut given[0];
+        let both = linalg::cholesky_adjoint(l, n, bar);
         for i in 0..n {
-            g[i * n..i * n + i + 1].copy_from_slice(&bar[i * n..i * n + i + 1]);
-        }
-        for i in (0..n).rev() {
-            for j in (0..=i).rev() {
-                if j == i {
-                    g[i * n + i] /= 2.0 * l[i * n + i];
-                } else {
-                    g[i * n + j] /= l[j * n + j];
-                    g[j * n + j] -= g[i * n + j] * l[i * n + j];
-                }
-                let d = g[i * n + j];
-                for k in 0..j {
-                    g[i * n + k] -= d * l[j * n + k];
-                    g[j * n + k] -= d * l[i * n + k];
-                }
-            }
+            let row = i * n..i * n + i;
+            let below = given[0][row.clone()].iter_mut().zip(&both[row]);
+            below.for_each(|(g, b)| *g = 2.0 * b);
+            given[0][i * n + i] = both[i * n + i];
         }
     });
 }
@@ -135,17 +122,13 @@ pub(super) fn solve_lower(
     lanes: usize,
 ) {
     by_lane(args, out, bar, bars, lanes, |inputs, x, bar, given| {
-        let l = &inputs[0];
         let mut b = bar.to_vec();
-        for i in (0..n).rev() {
-            for c in 0..m {
-                let known: f64 = (i + 1..n).map(|k| l[k * n + i] * b[k * m + c]).sum();
-                b[i * m + c] = (b[i * m + c] - known) / l[i * n + i];
-            }
-        }
-        for i in 0..n {
-            for j in 0..=i {
-                given[0][i * n + j] = -(0..m).map(|c| b[i * m + c] * x[j * m + c]).sum::<f64>();
+        matrix::solve_lower_transposed(n, m, inputs[0], &mut b);
+        let (x, rows) = (x.chunks_exact(m.max(1)), b.chunks_exact(m.max(1)));
+        for (i, bar) in rows.enumerate() {
+            let row = &mut given[0][i * n..i * n + i + 1];
+            for (g, x) in row.iter_mut().zip(x.clone()) {
+                *g = -bar.iter().zip(x).map(|(b, x)| b * x).sum::<f64>();
             }
         }
         given[1].copy_from_slice(&b);
@@ -163,7 +146,7 @@ pub(super) fn solve(
 ) {
     by_lane(args, out, bar, bars, lanes, |inputs, x, bar, given| {
         let mut b = vec![0.0; n * m];
-        matrix::solve(n, m, &transposed(n, &inputs[0]), bar, &mut b);
+        matrix::solve(n, m, &transposed(n, inputs[0]), bar, &mut b);
         for i in 0..n {
             for j in 0..n {
                 given[0][i * n + j] = -(0..m).map(|c| b[i * m + c] * x[j * m + c]).sum::<f64>();
@@ -178,7 +161,7 @@ pub(super) fn log_det(n: usize, args: &[Arg], bar: &[f64], bars: &mut Bars, lane
     by_lane(args, bar, bar, bars, lanes, |inputs, _, bar, given| {
         let mut scaled = vec![0.0; n * n];
         (0..n).for_each(|i| scaled[i * n + i] = bar[0]);
-        matrix::solve(n, n, &transposed(n, &inputs[0]), &scaled, &mut given[0]);
+        matrix::solve(n, n, &transposed(n, inputs[0]), &scaled, &mut given[0]);
     });
 }
 

@@ -15,8 +15,9 @@ mod elementwise;
 mod laws;
 mod linear;
 
-use super::kernel::{Arg, Grid};
+use super::kernel::Arg;
 use super::op::{BinaryFn, LawFn, Op, ReduceFn, UnaryFn};
+use super::strip::{WIDTH, strips};
 use crate::dist::ValueKind;
 
 /// Bars of the operands of one operation, in one array.
@@ -40,6 +41,21 @@ impl Bars<'_> {
     fn add(&mut self, i: usize, number: usize, value: f64) {
         if let Some(start) = self.at[i] {
             self.file[start * self.lanes + number] += value;
+        }
+    }
+
+    /// Adds numbers to one lane of the bar of operand `i`, from element `first` on.
+    fn add_lane(&mut self, i: usize, first: usize, lane: usize, numbers: &[f64]) {
+        let Some(start) = self.at[i] else { return };
+        let target = &mut self.file[(start + first) * self.lanes..];
+        match self.lanes {
+            1 => target.iter_mut().zip(numbers).for_each(|(t, x)| *t += x),
+            lanes => target
+                .iter_mut()
+                .skip(lane)
+                .step_by(lanes)
+                .zip(numbers)
+                .for_each(|(t, x)| *t += x),
         }
     }
 }
@@ -122,39 +138,33 @@ pub fn run(op: &Op, args: &[Arg], out: &[f64], bar: &[f64], bars: &mut Bars, lan
     }
 }
 
-/// Adds `bar · derivative(operands)` to the bar of operand `i`, elementwise over a grid with `N` operands; a broadcast
+/// Adds `bar · derivative(operands)` to the bar of operand `i`, elementwise over `n` elements with `N` operands; a broadcast
 /// operand gets the sum.
 pub(super) fn add_each<const N: usize>(
     bars: &mut Bars,
     i: usize,
     args: &[Arg],
     bar: Arg,
-    grid: &Grid,
+    n: usize,
     derivative: impl Fn([f64; N]) -> f64,
 ) {
-    let (len, numbers) = (args[i].len, args[i].data.len());
-    let Some(target) = bars.of(i, numbers) else {
+    if bars.at[i].is_none() {
         return;
-    };
-    let mut rooms: [Vec<f64>; N] = std::array::from_fn(|_| Vec::new());
-    let mut room = Vec::new();
-    for r in 0..grid.rows {
-        let bar = bar.line(grid, r).spread(grid.width, &mut room);
+    }
+    let (len, lanes) = (args[i].len, bars.lanes);
+    let mut rooms = [[0.0; WIDTH]; N];
+    let (mut room, mut each) = ([0.0; WIDTH], [0.0; WIDTH]);
+    for strip in strips(n, lanes) {
         let mut rest = rooms.iter_mut();
         let x: [&[f64]; N] = std::array::from_fn(|j| {
             let room = rest.next().expect("a room for each operand");
-            args[j].line(grid, r).spread(grid.width, room)
+            &strip.of(&args[j], room)[..strip.width]
         });
-        let (start, is_one) = grid.place(r, len);
-        let each = |k: usize| times(bar[k], derivative(std::array::from_fn(|j| x[j][k])));
-        if is_one {
-            target[start] += (0..grid.width).map(each).sum::<f64>();
-        } else {
-            let target = &mut target[start..start + grid.width];
-            target
-                .iter_mut()
-                .enumerate()
-                .for_each(|(k, t)| *t += each(k));
+        let bar = &strip.of(&bar, &mut room)[..strip.width];
+        let each = &mut each[..strip.width];
+        for (k, (e, b)) in each.iter_mut().zip(bar).enumerate() {
+            *e = times(*b, derivative(std::array::from_fn(|j| x[j][k])));
         }
+        strip.add(bars, i, len, each);
     }
 }
