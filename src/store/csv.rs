@@ -46,7 +46,7 @@ pub fn read_csv(file: &str, text: &str) -> Result<Inputs, StoreError> {
     }
     let mut columns = vec![Cells::default(); header.len()];
     let mut row = csv::StringRecord::new();
-    let mut unclosed_at = None;
+    let (mut unclosed_at, mut broken) = (None, false);
     while rows
         .read_record(&mut row)
         .map_err(|e| unreadable(file, text, &e))?
@@ -61,6 +61,7 @@ pub fn read_csv(file: &str, text: &str) -> Result<Inputs, StoreError> {
             return Err(malformed(file, text, row_start(text, offset), &what));
         }
         unclosed_at = row.iter().any(|cell| cell.contains('\n')).then_some(offset);
+        broken |= unclosed_at.is_some();
         row.iter()
             .zip(&mut columns)
             .for_each(|(cell, column)| column.push(cell));
@@ -69,13 +70,14 @@ pub fn read_csv(file: &str, text: &str) -> Result<Inputs, StoreError> {
         let what = "a quote is opened in this row and never closed";
         return Err(malformed(file, text, row_start(text, offset), what));
     }
+    let each_a_line = !text.contains("\n\n") && !text.contains("\n\r\n") && !broken;
     let mut inputs = Inputs::default();
     for (name, cells) in header
         .iter()
         .zip(&columns)
         .filter(|(name, _)| !name.is_empty())
     {
-        let (entry, levels) = column(file, cells);
+        let (entry, levels) = column(file, cells, each_a_line);
         inputs.data.insert(name, entry);
         inputs.levels.extend(levels.map(|levels| Levels {
             name: name.to_string(),
@@ -104,8 +106,8 @@ impl Cells {
     }
 }
 
-/// A column's array, and the levels where its cells are texts.
-fn column(file: &str, cells: &Cells) -> (Entry, Option<Vec<String>>) {
+/// A column's array, and the levels where its cells are texts. `each_a_line`: row i stands on line i + 2.
+fn column(file: &str, cells: &Cells, each_a_line: bool) -> (Entry, Option<Vec<String>>) {
     let given = || cells.iter().filter(|c| !MISSING.contains(c));
     let mut levels = None;
     let mut gather = Gather::default();
@@ -128,6 +130,7 @@ fn column(file: &str, cells: &Cells) -> (Entry, Option<Vec<String>>) {
     let origin = Origin {
         file: file.to_string(),
         line: Some(1),
+        column: each_a_line,
     };
     (
         gather.finish(Shape::vector(cells.ends.len()), origin),
