@@ -55,6 +55,7 @@ fn usage_errors_exit_with_2() {
         &["run", &model, "--draws", "many"],
         &["run", &model, "--chains", "0"],
         &["run", &model, "--seed", "-1"],
+        &["run", &model, "--device", "abacus"],
         &["run", &model, "--time-budget", "-3"],
         &["run", &model, "--time-budget", "nan"],
         &["run", &model, "--max-mem", "lots"],
@@ -420,4 +421,97 @@ fn what_is_no_whole_checkpoint_is_refused() {
     );
     let nowhere = shells(&model, &["--checkpoint", "no/such/folder/state"]);
     assert_eq!(code(&nowhere), 2);
+}
+
+/// What `--json` prints of a run.
+fn answered(args: &[&str]) -> Value {
+    let output = odp(args);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    serde_json::from_slice(&output.stdout).expect("stdout is one document")
+}
+
+#[test]
+fn a_misspelt_number_makes_no_codes_of_a_column_of_reals() {
+    let model = file("reals.odp", b"data y: real[n]\nreturn { total: sum(y) }\n");
+    let wrong = file("reals.csv", b"y\n1.5\n2,5\n");
+    let output = odp(&["run", &model, "--data", &wrong, "--json"]);
+    assert_eq!(code(&output), 2);
+    let misspelt = file("misspelt.csv", b"y;g\n1.5;a\n1.2.3;b\n");
+    let output = odp(&["run", &model, "--data", &misspelt, "--json"]);
+    assert_eq!(code(&output), 2);
+    let error = document(&output);
+    assert_eq!(error["code"], "odp::data::kind");
+    let message = error["message"].as_str().unwrap();
+    assert!(
+        message.contains("1.2.3") && message.contains("line 3"),
+        "{message}"
+    );
+}
+
+#[test]
+fn one_draw_has_no_spread() {
+    let model = file(
+        "single.odp",
+        b"sample x ~ Normal(0, 1)\nobserve 1.0 ~ Normal(x, 1)\n",
+    );
+    let json = answered(&[
+        "run", &model, "--infer", "smc", "--draws", "1", "--seed", "1", "--json",
+    ]);
+    let x = &json["parameters"]["x"];
+    assert!(
+        x["mean"].is_number() && x["sd"].is_null() && x["mcse"].is_null(),
+        "{x}"
+    );
+}
+
+#[test]
+fn time_that_runs_out_early_leaves_an_answer() {
+    let model = file(
+        "early.odp",
+        b"sample x ~ Normal(0, 1)\nobserve 1.0 ~ Normal(x, 1)\n",
+    );
+    for engine in ["nuts", "hmc", "pt", "rwmh"] {
+        let json = answered(&[
+            "run",
+            &model,
+            "--infer",
+            engine,
+            "--time-budget",
+            "0.000001",
+            "--seed",
+            "1",
+            "--json",
+        ]);
+        assert_eq!(json["reliable"], false, "{engine}");
+        assert!(json["parameters"]["x"]["mean"].is_number(), "{engine}");
+    }
+}
+
+#[test]
+fn parts_that_different_engines_answer_are_one_answer() {
+    let text = b"sample x[i in 0..15] ~ Normal(0, 1)\nobserve 3.0 ~ Normal(sum(x), 1)\n\
+        sample k ~ Bernoulli(0.3)\nsample j ~ Bernoulli(0.3)\nobserve 1.0 ~ Normal(2 * k * j, 0.5)\n";
+    let model = file("parts.odp", text);
+    let json = answered(&[
+        "run",
+        &model,
+        "--seed",
+        "1",
+        "-O",
+        "target_accept=0.95",
+        "--json",
+    ]);
+    assert_eq!(json["engine"], "nuts");
+    assert_eq!(json["draws"]["chains"], 4);
+    assert!(
+        json["diagnostics"]["divergences"].is_number(),
+        "{}",
+        json["diagnostics"]
+    );
+    for name in ["x[0]", "k"] {
+        assert!(json["parameters"][name]["rhat"].is_number(), "{name}");
+    }
+    let told = odp(&["run", &model, "--seed", "1", "--draws", "40"]);
+    let told = String::from_utf8_lossy(&told.stdout).into_owned();
+    assert!(told.contains("`enumerate` for other"), "{told}");
 }

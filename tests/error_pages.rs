@@ -53,7 +53,7 @@ fn codes() -> BTreeSet<String> {
             continue;
         }
         let text = std::fs::read_to_string(&path).unwrap();
-        let code = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
+        let code = without_tests(&text);
         let literals = code
             .split("\"odp::")
             .skip(1)
@@ -61,6 +61,24 @@ fn codes() -> BTreeSet<String> {
         all.extend(literals.filter(|l| is_code(l)).map(|l| format!("odp::{l}")));
     }
     all
+}
+
+/// A source file without its test modules, wherever they stand: `#[cfg(test)] mod tests;` is one line, and
+/// `mod tests { … }` ends with the first `}` that begins a line.
+fn without_tests(text: &str) -> String {
+    let mut kept = String::new();
+    let mut rest = text;
+    while let Some((before, module)) = rest.split_once("#[cfg(test)]\nmod ") {
+        kept.push_str(before);
+        let head = module.split('\n').next().unwrap_or_default();
+        let ends = if head.trim_end().ends_with(';') {
+            "\n"
+        } else {
+            "\n}"
+        };
+        rest = module.split_once(ends).map_or("", |(_, after)| after);
+    }
+    kept + rest
 }
 
 fn is_code(text: &str) -> bool {

@@ -45,6 +45,34 @@ fn sources(root: &Path) -> Vec<PathBuf> {
     found
 }
 
+/// A source file without its test modules, wherever they stand: `#[cfg(test)] mod tests;` is one line, and
+/// `mod tests { … }` ends with the first `}` that begins a line.
+fn without_tests(text: &str) -> String {
+    let mut kept = String::new();
+    let mut rest = text;
+    while let Some((before, module)) = rest.split_once("#[cfg(test)]\nmod ") {
+        kept.push_str(before);
+        let head = module.split('\n').next().unwrap_or_default();
+        let ends = if head.trim_end().ends_with(';') {
+            "\n"
+        } else {
+            "\n}"
+        };
+        rest = module.split_once(ends).map_or("", |(_, after)| after);
+    }
+    kept + rest
+}
+
+#[test]
+fn test_modules_are_left_out_and_nothing_behind_them() {
+    let text = "use a;\n#[cfg(test)]\nmod tests;\nfn f() {}\n#[cfg(test)]\nmod more {\n    fn g() {\n    }\n}\nfn h() {}\n";
+    let kept = without_tests(text);
+    assert!(
+        kept.contains("fn f") && kept.contains("fn h") && !kept.contains("fn g"),
+        "{kept}"
+    );
+}
+
 /// The room that a file of `src/` stands in, and its lines without comments and tests.
 fn rooms() -> BTreeMap<PathBuf, (String, Vec<String>)> {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
@@ -69,7 +97,7 @@ fn rooms() -> BTreeMap<PathBuf, (String, Vec<String>)> {
             continue;
         }
         let text = std::fs::read_to_string(&path).unwrap();
-        let code = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
+        let code = without_tests(&text);
         let lines = code
             .lines()
             .filter(|l| !l.trim_start().starts_with("//"))

@@ -9,6 +9,18 @@ pub struct Origin {
     pub file: String,
     /// Line from 1, where it is known.
     pub line: Option<usize>,
+    /// Whether it is a table's column, whose elements stand one below the other, the first one line below.
+    pub column: bool,
+}
+
+impl Origin {
+    /// The line of an element, where it is known.
+    pub fn line_of(&self, element: usize) -> Option<usize> {
+        self.line.map(|l| match self.column {
+            true => l + 1 + element,
+            false => l,
+        })
+    }
 }
 
 /// The elements of an entry, row-major.

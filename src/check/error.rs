@@ -317,7 +317,9 @@ impl CheckError {
             MisspeltDeclaration { name, .. } => format!("call it `{name}` where it is declared"),
             AssignUnknown { name, hint, .. } => match hint {
                 Hint::Undeclared(_) | Hint::Nothing => {
-                    format!("declare it with `var {name} = …` above")
+                    format!(
+                        "declare it with `var {name} = …` above; a value that stays as it is is named with `let {name} = …`"
+                    )
                 }
                 hint => hint.help().unwrap_or_default(),
             },

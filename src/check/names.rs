@@ -73,8 +73,9 @@ impl Hint {
 /// What users of Stan, NumPy, Julia or R write, and how it is written here. Functions are only meant where one is
 /// called: an undeclared `beta` or `N` that is read is a parameter or a size.
 pub(super) fn foreign(name: &str, called: bool) -> Option<String> {
-    const READ: [&str; 8] = [
-        "True", "False", "None", "null", "PI", "Inf", "infinity", "target",
+    const READ: [&str; 18] = [
+        "True", "False", "TRUE", "FALSE", "None", "null", "NULL", "nil", "NA", "NaN", "nan", "PI",
+        "Pi", "Inf", "infinity", "INFINITY", "Infinity", "target",
     ];
     if MODULES.contains(&name) {
         return Some("left out: names have no prefix".into());
@@ -286,8 +287,27 @@ const FOREIGN: &[(&str, &str)] = &[
     ("False", "`false`"),
     ("None", "left out: there is no such value"),
     ("null", "left out: there is no such value"),
+    ("TRUE", "`true`"),
+    ("FALSE", "`false`"),
+    ("NULL", "left out: there is no such value"),
+    ("nil", "left out: there is no such value"),
+    (
+        "NA",
+        "only in data: `data y: real?[n]` may have missing elements",
+    ),
+    (
+        "NaN",
+        "left out: a number is never a NaN; a missing value is an element of `data y: real?[n]`",
+    ),
+    (
+        "nan",
+        "left out: a number is never a NaN; a missing value is an element of `data y: real?[n]`",
+    ),
     ("PI", "`pi`"),
+    ("Pi", "`pi`"),
     ("Inf", "`inf`"),
+    ("INFINITY", "`inf`"),
+    ("Infinity", "`inf`"),
     ("infinity", "`inf`"),
     ("println", "`print`"),
     ("target", "`factor e` (for `target += e`)"),

@@ -44,7 +44,9 @@ fn plain_cholesky(m: &[f64], n: usize) -> Option<Vec<f64>> {
 }
 
 fn blocked_cholesky(m: &[f64], n: usize) -> Option<Vec<f64>> {
-    let factor = MatRef::from_row_major_slice(m, n, n).llt(Side::Lower).ok()?;
+    let factor = MatRef::from_row_major_slice(m, n, n)
+        .llt(Side::Lower)
+        .ok()?;
     let lower = factor.L();
     let mut l = vec![0.0; n * n];
     for (i, row) in l.chunks_exact_mut(n).enumerate() {

@@ -1,7 +1,7 @@
 //! The `auto` engine: picks another by what the compiler knows, and says which and why.
 
 use super::enumerate::finite_sites;
-use super::{Engine, InferError, OptionSpec, Options, Outcome, Settings, find};
+use super::{Engine, InferError, OptionSpec, Options, Outcome, Settings, engines, find};
 use crate::lower::Target;
 
 /// Executions up to which enumeration is the first choice.
@@ -30,7 +30,10 @@ impl Engine for Auto {
 
     fn run(&self, target: &dyn Target, settings: &Settings) -> Result<Outcome, InferError> {
         let (first, why) = choose(target);
-        let mut answer = find(first)?.run(target, settings)?;
+        let picked = find(first)?;
+        let mut own = settings.clone();
+        own.options.0.retain(|name, _| is_for(picked, name));
+        let mut answer = picked.run(target, &own)?;
         answer.chosen = Some((first, why));
         // Options were meant for the engine that was picked.
         let plain = Settings {
@@ -53,6 +56,14 @@ impl Engine for Auto {
         }
         Ok(answer)
     }
+}
+
+/// Whether an option is to be read by the engine that was picked: its own, and those that nobody has, so that it says so.
+/// Of a program in several parts one may be enumerated, and another sampled with options of that engine.
+fn is_for(picked: &dyn Engine, name: &str) -> bool {
+    let has = |e: &dyn Engine| e.options().iter().any(|o| o.name == name);
+    let elsewhere = picked.name() == "enumerate" && engines().iter().any(|e| has(*e));
+    has(picked) || !(name == "device" || elsewhere)
 }
 
 /// Noise dimensions up to which the diffusion sampler is the first choice for programs that are not smooth.

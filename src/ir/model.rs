@@ -97,10 +97,13 @@ pub enum Size {
     Is(Expr),
 }
 
+/// What functions without a name are called; no `fn` can have this name.
+pub const CLOSURE: &str = "|…|";
+
 /// A function or closure.
 #[derive(Clone, Debug)]
 pub struct Function {
-    /// Its name; `"closure"` for closures.
+    /// Its name; [`CLOSURE`] for closures.
     pub name: String,
     /// Parameters: bound from slot 0 upwards (parameter i arrives in slot i; patterns then take it apart).
     pub params: Vec<Param>,
@@ -148,10 +151,20 @@ pub struct UserDistribution {
     pub cdf: Option<FnId>,
     /// `quantile(p)`.
     pub quantile: Option<FnId>,
-    /// Whether its values are single numbers wherever it is used.
-    pub over_numbers: bool,
+    /// For the ranks of the arguments of each kind of call, whether one number is drawn where each is one element.
+    pub over_numbers: Vec<(Vec<usize>, bool)>,
     /// Where it stands.
     pub span: Span,
+}
+
+impl UserDistribution {
+    /// Whether it is over numbers for arguments of these ranks: array arguments then make an array of independent ones.
+    pub fn is_over_numbers(&self, ranks: &[usize]) -> bool {
+        match self.over_numbers.iter().find(|(r, _)| r == ranks) {
+            Some((_, number)) => *number,
+            None => !self.over_numbers.is_empty() && self.over_numbers.iter().all(|(_, n)| *n),
+        }
+    }
 }
 
 /// Statements and, where the last is an expression, a value.

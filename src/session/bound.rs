@@ -449,6 +449,16 @@ impl Bound {
         share
     }
 
+    /// A device that this build has, whether the engine computes on it or not.
+    fn demand_device(&self, name: &str) -> Result<(), Failure> {
+        crate::compute::device::device(name)
+            .map(drop)
+            .map_err(|why| {
+                let name = "device".to_string();
+                Failure::of_infer(&InferError::BadOption { name, why }, self.sources().clone())
+            })
+    }
+
     pub(super) fn infer_once(
         &self,
         engine: &dyn infer::Engine,
@@ -457,14 +467,13 @@ impl Bound {
         let started = Instant::now();
         let mut settings = request.settings();
         settings.max_bytes = Some(self.max_mem);
-        if let (Some(device), true) = (
-            &request.device,
-            engine.options().iter().any(|o| o.name == "device"),
-        ) {
-            settings
-                .options
-                .0
-                .insert("device".to_string(), device.clone());
+        if let Some(device) = &request.device {
+            self.demand_device(device)?;
+            let reads = engine.options().iter().any(|o| o.name == "device");
+            if reads || engine.name() == "auto" {
+                let options = &mut settings.options.0;
+                options.insert("device".to_string(), device.clone());
+            }
         }
         let mut outcome = self.outcome(engine, &settings, request.checkpoint.as_ref())?;
         self.judge_failures(&mut outcome);

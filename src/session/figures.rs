@@ -43,7 +43,7 @@ pub fn summarise(draws: &Draws, outcome: &Outcome) -> Vec<(String, Figures)> {
     let cap = outcome.equal_weight_ess.unwrap_or(f64::INFINITY);
     let of = |output: &Output, e: usize| {
         let x = column(draws, output, e);
-        let figures = match constant(&x, weights.as_deref()) {
+        let figures = match constant(&x, weights.as_deref(), outcome.exact) {
             Some(value) => value,
             None => {
                 summarize(&x, dependence).map_or_else(Figures::default, |s| Figures::of(&s, cap))
@@ -72,16 +72,18 @@ fn column(draws: &Draws, output: &Output, element: usize) -> Vec<f64> {
     (0..draws.n).map(at).collect()
 }
 
-/// The figures of an element that has one value wherever it exists: exact, and no sample of anything.
-fn constant(x: &[f64], weights: Option<&[f64]>) -> Option<Figures> {
+/// The figures of an element that has one value wherever it exists: exact, and no sample of anything. A single draw of a
+/// sample has a value, and says nothing of a spread.
+fn constant(x: &[f64], weights: Option<&[f64]>, exact: bool) -> Option<Figures> {
     let weight = |i: usize| weights.map_or(1.0 / x.len() as f64, |w| w[i]);
     let mut here = (0..x.len()).filter(|&i| !x[i].is_nan() && weight(i) > 0.0);
     let value = x[here.clone().next()?];
+    let alone = !exact && here.clone().nth(1).is_none();
     if here.any(|i| x[i] != value) {
         return None;
     }
     let absent: f64 = (0..x.len()).filter(|&i| x[i].is_nan()).map(weight).sum();
-    let (value, zero) = (finite(value), value.is_finite().then_some(0.0));
+    let (value, zero) = (finite(value), (value.is_finite() && !alone).then_some(0.0));
     Some(Figures {
         mean: value,
         sd: zero,

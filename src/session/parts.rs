@@ -10,6 +10,9 @@ use crate::lower::{Structure, Target};
 /// Most executions of a program whose components are enumerated, one by one.
 const MOST_EXECUTIONS: usize = 1 << 16;
 
+/// The engine that `auto` chose, and why.
+type Chosen = Option<(&'static str, String)>;
+
 /// What an engine found for one component.
 pub(super) struct Alone {
     /// The engine's answer.
@@ -93,7 +96,9 @@ fn combine(a: Outcome, b: Outcome) -> Outcome {
         rhat_max: most(d.rhat_max, e.rhat_max),
         ess_bulk_min: least(d.ess_bulk_min, e.ess_bulk_min),
         ess_tail_min: least(d.ess_tail_min, e.ess_tail_min),
-        divergences: d.divergences.zip(e.divergences).map(|(x, y)| x + y),
+        divergences: d
+            .divergences
+            .map_or(e.divergences, |x| Some(x + e.divergences.unwrap_or(0))),
         acceptance: least(d.acceptance, e.acceptance),
     };
     let noise = side_by_side(a.noise, &b.noise);
@@ -132,23 +137,53 @@ fn combine(a: Outcome, b: Outcome) -> Outcome {
             true => b.path_log_weights,
             false => a.path_log_weights,
         },
-        chosen: a.chosen.or(b.chosen),
+        chosen: named(a.chosen, b.chosen),
     }
 }
 
-/// The coordinates of both for each draw.
+/// The engine that is named for parts that two answered, and the other beside it. An exact part makes nothing exact.
+fn named(a: Chosen, b: Chosen) -> Chosen {
+    let (Some(a), Some(b)) = (a.clone(), b.clone()) else {
+        return a.or(b);
+    };
+    let ((engine, why), (other, _)) = match a.0 {
+        "enumerate" => (b, a),
+        _ => (a, b),
+    };
+    let told = engine == other || why.contains(&format!("`{other}`"));
+    let why = match told {
+        true => why,
+        false => format!("{why}; `{other}` for other independent parts"),
+    };
+    Some((engine, why))
+}
+
+/// The coordinates of both for each draw. Draws that are independent of each other are as good in any chain: beside
+/// chains they are dealt out to these.
 fn side_by_side(a: Noise, b: &Noise) -> Noise {
-    let n = a.n.min(b.n);
-    let mut z = Vec::with_capacity(n * (a.dim + b.dim));
-    for draw in 0..n {
-        z.extend_from_slice(&a.z[draw * a.dim..(draw + 1) * a.dim]);
-        z.extend_from_slice(&b.z[draw * b.dim..(draw + 1) * b.dim]);
+    let chains = match (a.chains.max(1), b.chains.max(1)) {
+        (1, k) | (k, 1) => k,
+        (j, k) if j == k => k,
+        _ => 1,
+    };
+    // A chain's draws stand one after the other: each chain is cut to the same length.
+    let length = |x: &Noise| x.n / chains;
+    let each = length(&a).min(length(b));
+    let at = |x: &Noise, chain: usize, draw: usize| (chain * length(x) + draw) * x.dim;
+    let mut z = Vec::with_capacity(chains * each * (a.dim + b.dim));
+    for chain in 0..chains {
+        for draw in 0..each {
+            for x in [&a, b] {
+                let from = at(x, chain, draw);
+                z.extend_from_slice(&x.z[from..from + x.dim]);
+            }
+        }
     }
     Noise {
         z,
-        n,
+        n: chains * each,
         dim: a.dim + b.dim,
-        chains: a.chains.min(b.chains),
+        chains,
         log_weights: None,
         lineage: None,
     }

@@ -226,7 +226,9 @@ impl Program {
     /// Columns of texts that the program declares `string` are texts again.
     fn decoded<'a>(&self, inputs: &'a Inputs) -> Cow<'a, Data> {
         let mut data = Cow::Borrowed(&inputs.data);
-        for d in self.model.data.iter().filter(|d| d.kind == DataKind::Str) {
+        // Of what is declared `real` texts are no codes: one cell that is misspelt makes a column of texts.
+        let texts = |d: &&crate::ir::DataDecl| matches!(d.kind, DataKind::Str | DataKind::Real);
+        for d in self.model.data.iter().filter(texts) {
             if let (Some(levels), Some(entry)) = (inputs.levels_of(&d.key), inputs.data.get(&d.key))
             {
                 data.to_mut().insert(d.key.clone(), levels.decode(entry));

@@ -78,6 +78,7 @@ impl Column {
             origin: Origin {
                 file: "simulated data".to_string(),
                 line: None,
+                column: false,
             },
         }
     }

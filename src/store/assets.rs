@@ -86,6 +86,7 @@ fn read_tensors(file: &str, bytes: &[u8]) -> Result<Asset, StoreError> {
             origin: Origin {
                 file: file.to_string(),
                 line: None,
+                column: false,
             },
         };
         if !Asset::insert(&mut fields, name, Asset::Entry(entry)) {

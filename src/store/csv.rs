@@ -28,12 +28,8 @@ pub fn read_csv(file: &str, text: &str) -> Result<Inputs, StoreError> {
         return Ok(entries(file, &unquoted(file, text)?));
     }
     let mut texts = Texts::default();
-    let header = quoted(file, text, &mut texts)?;
-    let columns = (0..header.len()).map(|k| texts.column(k, header.len()));
-    let table = Table {
-        columns: columns.collect(),
-        header: header.iter().collect(),
-    };
+    let (header, broken) = quoted(file, text, &mut texts)?;
+    let table = Table::quoted(text, &header, &texts, broken);
     Ok(entries(file, &table))
 }
 
@@ -41,13 +37,31 @@ pub fn read_csv(file: &str, text: &str) -> Result<Inputs, StoreError> {
 struct Table<'a> {
     header: Vec<&'a str>,
     columns: Vec<Vec<&'a str>>,
+    /// Whether row i stands on line i + 2.
+    each_a_line: bool,
+}
+
+impl<'a> Table<'a> {
+    fn quoted(
+        text: &str,
+        header: &'a csv::StringRecord,
+        cells: &'a Texts,
+        broken: bool,
+    ) -> Table<'a> {
+        let columns = (0..header.len()).map(|k| cells.column(k, header.len()));
+        Table {
+            columns: columns.collect(),
+            header: header.iter().collect(),
+            each_a_line: !broken && !has_empty_lines(text),
+        }
+    }
 }
 
 fn entries(file: &str, table: &Table) -> Inputs {
     let mut inputs = Inputs::default();
     let named = table.header.iter().zip(&table.columns);
     for (name, cells) in named.filter(|(name, _)| !name.is_empty()) {
-        let (entry, levels) = column(file, cells);
+        let (entry, levels) = column(file, cells, table.each_a_line);
         inputs.data.insert(*name, entry);
         inputs.levels.extend(levels.map(|levels| Levels {
             name: name.to_string(),
@@ -96,7 +110,11 @@ fn unquoted<'a>(file: &str, text: &'a str) -> Result<Table<'a>, StoreError> {
             return Err(wrong_length(file, text, start, found, header.len()));
         }
     }
-    Ok(Table { header, columns })
+    Ok(Table {
+        header,
+        columns,
+        each_a_line: !has_empty_lines(text),
+    })
 }
 
 /// The lines that are not empty, each with the place where it starts.
@@ -114,8 +132,16 @@ fn cells(line: &str, delimiter: u8) -> impl Iterator<Item = &str> {
     line.split(char::from(delimiter)).map(str::trim)
 }
 
-/// The cells of a text with quotes, row by row; gives the header.
-fn quoted(file: &str, text: &str, cells: &mut Texts) -> Result<csv::StringRecord, StoreError> {
+fn has_empty_lines(text: &str) -> bool {
+    text.contains("\n\n") || text.contains("\n\r\n")
+}
+
+/// The cells of a text with quotes, row by row; gives the header, and whether a row goes over several lines.
+fn quoted(
+    file: &str,
+    text: &str,
+    cells: &mut Texts,
+) -> Result<(csv::StringRecord, bool), StoreError> {
     let mut rows = csv::ReaderBuilder::new()
         .delimiter(delimiter(text))
         .trim(csv::Trim::All)
@@ -127,7 +153,7 @@ fn quoted(file: &str, text: &str, cells: &mut Texts) -> Result<csv::StringRecord
         .clone();
     check_header(file, text, &header.iter().collect::<Vec<_>>())?;
     let mut row = csv::StringRecord::new();
-    let mut unclosed_at = None;
+    let (mut unclosed_at, mut broken) = (None, false);
     while rows
         .read_record(&mut row)
         .map_err(|e| unreadable(file, text, &e))?
@@ -138,13 +164,14 @@ fn quoted(file: &str, text: &str, cells: &mut Texts) -> Result<csv::StringRecord
             return Err(wrong_length(file, text, start, row.len(), header.len()));
         }
         unclosed_at = row.iter().any(|cell| cell.contains('\n')).then_some(offset);
+        broken |= unclosed_at.is_some();
         row.iter().for_each(|cell| cells.push(cell));
     }
     if let Some(offset) = unclosed_at.filter(|_| has_odd_quotes(text)) {
         let what = "a quote is opened in this row and never closed";
         return Err(malformed(file, text, row_start(text, offset), what));
     }
-    Ok(header)
+    Ok((header, broken))
 }
 
 /// Cells row by row, end to end: they are many and short.
@@ -168,11 +195,12 @@ impl Texts {
     }
 }
 
-/// A column's array, and the levels where its cells are texts.
-fn column(file: &str, cells: &[&str]) -> (Entry, Option<Vec<String>>) {
+/// A column's array, and the levels where its cells are texts. `each_a_line`: row i stands on line i + 2.
+fn column(file: &str, cells: &[&str], each_a_line: bool) -> (Entry, Option<Vec<String>>) {
     let origin = Origin {
         file: file.to_string(),
         line: Some(1),
+        column: each_a_line,
     };
     let shape = Shape::vector(cells.len());
     let whole = |c: &str| c.parse::<i64>().ok();
@@ -351,11 +379,8 @@ mod tests {
         for text in texts {
             let plain = unquoted("d.csv", text).map(|t| entries("d.csv", &t));
             let mut cells = Texts::default();
-            let careful = quoted("d.csv", text, &mut cells).map(|header| {
-                let columns = (0..header.len()).map(|k| cells.column(k, header.len()));
-                let columns = columns.collect();
-                let header = header.iter().collect();
-                entries("d.csv", &Table { header, columns })
+            let careful = quoted("d.csv", text, &mut cells).map(|(header, broken)| {
+                entries("d.csv", &Table::quoted(text, &header, &cells, broken))
             });
             assert_eq!(format!("{plain:?}"), format!("{careful:?}"), "{text:?}");
         }

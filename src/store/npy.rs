@@ -82,6 +82,7 @@ fn array(file: &str, bytes: &[u8]) -> Result<Entry, StoreError> {
     let origin = Origin {
         file: file.to_string(),
         line: None,
+        column: false,
     };
     Ok(Entry {
         values,

@@ -255,6 +255,7 @@ fn array(file: &str, t: TensorProto) -> Result<Entry, String> {
         origin: Origin {
             file: file.to_string(),
             line: None,
+            column: false,
         },
     })
 }

@@ -123,7 +123,7 @@ impl SamplerFile {
 }
 
 packed!(Levels { name, levels });
-packed!(Origin { file, line });
+packed!(Origin { file, line, column });
 packed!(Entry {
     values,
     shape,

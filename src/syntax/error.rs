@@ -53,6 +53,8 @@ pub enum SyntaxError {
         bracket: char,
         noticed: Span,
         why: Noticed,
+        /// A `//` behind an operand on the bracket's line, which may have been meant to divide.
+        comment: Option<Span>,
     },
     /// `(1 + 2]`.
     #[error("`{bracket}` is closed by `{found}`")]
@@ -123,6 +125,8 @@ pub enum Target {
     Draw,
     Field,
     Call,
+    /// `real<lower=0> sigma`.
+    Constrained,
     Other,
 }
 
@@ -146,6 +150,9 @@ impl Target {
             }
             Target::Call => {
                 "a function is declared with `fn f(x) { … }`, a value named with `let x = e`"
+            }
+            Target::Constrained => {
+                "what is given is declared with `data sigma: real where sigma > 0`, what is unknown drawn with `sample sigma ~ HalfNormal(1)`"
             }
             Target::Other => {
                 "only a variable and its elements are assigned to, `s = e` or `s[i] = e`; equality is `==`"
@@ -234,10 +241,23 @@ impl SyntaxError {
                 bracket,
                 noticed,
                 why,
+                comment: None,
             } => report
                 .label(*open, format!("this `{bracket}`"))
                 .label(*noticed, why.label())
                 .help(format!("add the missing `{}`", partner(*bracket))),
+            SyntaxError::Unclosed {
+                open,
+                bracket,
+                comment: Some(comment),
+                ..
+            } => report
+                .label(*open, format!("this `{bracket}`"))
+                .label(*comment, "a comment from here to the end of the line")
+                .help(format!(
+                    "`//` begins a comment: the quotient of ints is `div(a, b)`; else add the missing `{}`",
+                    partner(*bracket)
+                )),
             SyntaxError::Foreign { at, hint, .. } => report.label(*at, "").help(hint.help()),
             SyntaxError::Mismatched {
                 open,

@@ -14,6 +14,8 @@ pub enum Flaw {
     NumberTail {
         digits: usize,
     },
+    /// `10L`, `1.5f`, `0x1F`.
+    Suffix,
     RealTooLarge,
     IntTooLarge,
     Control(char),
@@ -41,6 +43,7 @@ impl Flaw {
             Flaw::Escape => "a string knows no such escape".into(),
             Flaw::HalfReal => "a real has digits on both sides of its dot".into(),
             Flaw::NumberTail { .. } => "a number ends where a name begins".into(),
+            Flaw::Suffix => "a number has no letters before or behind its digits".into(),
             Flaw::RealTooLarge => "this number is too large for a real".into(),
             Flaw::IntTooLarge => "this number is too large for an int".into(),
             Flaw::Control(c) => format!("a control character (U+{:04X}) stands here", *c as u32),
@@ -65,9 +68,11 @@ impl Flaw {
         match self {
             Flaw::OpenComment | Flaw::Hash => "odp::syntax::comment",
             Flaw::OpenString | Flaw::SingleQuotes | Flaw::Escape => "odp::syntax::string",
-            Flaw::HalfReal | Flaw::NumberTail { .. } | Flaw::RealTooLarge | Flaw::IntTooLarge => {
-                "odp::syntax::number"
-            }
+            Flaw::HalfReal
+            | Flaw::NumberTail { .. }
+            | Flaw::Suffix
+            | Flaw::RealTooLarge
+            | Flaw::IntTooLarge => "odp::syntax::number",
             Flaw::Control(_) | Flaw::Stray(_) | Flaw::Lookalike { .. } | Flaw::DisguisedKeyword => {
                 "odp::syntax::character"
             }
@@ -94,6 +99,7 @@ impl Flaw {
             Flaw::Escape => "the escapes are \\n \\t \\\" \\\\ and \\u{…}".into(),
             Flaw::HalfReal => "write `1.0` for `1.` and `0.5` for `.5`; `a..b` is a range".into(),
             Flaw::NumberTail { .. } => "a product is written with `*`, as in `2 * x`; a real's exponent as in `2e-3`".into(),
+            Flaw::Suffix => "write the digits alone, in decimal: an int is `10`, a real `10.0` or `1e3`".into(),
             Flaw::RealTooLarge => "reals reach to about 1.8e308; infinity is `inf`".into(),
             Flaw::IntTooLarge => "ints reach from -9223372036854775808 to 9223372036854775807; with a dot and a digit it is a real".into(),
             Flaw::Control(_) => "remove it; in a string it can be written as `\\u{…}`".into(),

@@ -14,6 +14,8 @@ pub enum Hint {
     SingleEquals,
     Braces,
     RangeDots,
+    AllOfAxis,
+    NoSteps,
     NoAnnotation,
     Or,
     If,
@@ -56,6 +58,9 @@ pub enum Hint {
     FnParens,
     DistributionParens,
     NoPrefix(String),
+    LogProb,
+    Contains,
+    NoTextHoles,
     Keywords,
     Truncate,
     ConditionStatement,
@@ -76,6 +81,11 @@ impl Hint {
             Hint::NoPrefix(word) => {
                 return format!("names have no prefix here: `{word}` stands alone");
             }
+            Hint::LogProb => {
+                "a log-density is `log_prob(D, x)`, and it is weighed by `factor log_prob(Normal(0, 1), x)`"
+            }
+            Hint::Contains => "whether an array has an element is `any(xs == x)`",
+            Hint::NoTextHoles => "a text holds no values: write `print(\"x is\", x)`",
             Hint::Tilde => "a draw is written with `~`: `sample x ~ D`, `observe y ~ D`",
             Hint::SampleOrObserve => {
                 "write `sample x ~ D` for what is unknown, `observe y ~ D` for what is known"
@@ -89,6 +99,12 @@ impl Hint {
             Hint::SingleEquals => "`=` names a value; `==` compares",
             Hint::Braces => "a block stands in braces: `if c { … }`, `for i in 0..n { … }`",
             Hint::RangeDots => "a range is `a..b`, without its end `b`",
+            Hint::AllOfAxis => {
+                "all of an axis is `..`, as in `x[k, ..]`; the part from a on is `a..`, the part up to, without, b `..b`"
+            }
+            Hint::NoSteps => {
+                "a slice has no steps: gather by an array of ints, `x[[2 * i for i in 0..n]]`"
+            }
             Hint::NoAnnotation => "types are inferred here: remove the `:` and the type",
             Hint::Or => "write `or` (or `||`)",
             Hint::If => "write `if c { a } else { b }`",

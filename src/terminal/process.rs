@@ -38,10 +38,13 @@ pub fn caught<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure
         .unwrap_or_else(|panic| Err(internal_error(panic.as_ref())))
 }
 
+/// More threads than any machine of today has processors only cost memory and time; results do not depend on them.
+const MOST_THREADS: usize = 1024;
+
 /// Makes the threads that all parallel work runs on. Only the first call can.
 pub fn use_threads(n: usize) {
     let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(n)
+        .num_threads(n.min(MOST_THREADS))
         .stack_size(64 << 20);
     // This is the process's first use of threads: nothing can have made the pool before.
     let _ = pool.build_global();

@@ -4,7 +4,7 @@ use super::asset::{of_asset, of_texts};
 use super::error::{Result, TraceError};
 use super::machine::Machine;
 use super::value::{Kind, Payload, Tensor, Value};
-use crate::base::{Data, Entry, Shape, Values, nearest};
+use crate::base::{Data, Entry, Shape, Values, counted, nearest};
 use crate::ir::{Block, DataDecl, DataKind, Expr, ExprKind, Model, Place, Size, StmtKind};
 
 /// The data of a model, each input in the kind that its declaration asks for; sizes are checked where it is declared.
@@ -151,7 +151,8 @@ fn convert(decl: &DataDecl, entry: &Entry) -> Result<Value> {
                 super::outputs::element_name(&decl.name, &entry.shape, e)
             )
         });
-        let place = entry.origin.line.map_or(entry.origin.file.clone(), |l| {
+        let line = entry.origin.line_of(element.unwrap_or(0));
+        let place = line.map_or(entry.origin.file.clone(), |l| {
             format!("{}, line {l}", entry.origin.file)
         });
         TraceError::data(
@@ -169,14 +170,11 @@ fn convert(decl: &DataDecl, entry: &Entry) -> Result<Value> {
     let has_missing = entry.missing.contains(&true);
     if has_missing && !decl.missing {
         let first = entry.missing.iter().position(|m| *m);
-        return Err(wrong("a missing element", first).help(format!(
-            "declare it `real?{}` to have missing elements imputed",
-            entry.shape
-        )));
+        return Err(wrong("a missing element", first).help(imputed(&entry.shape)));
     }
     let tensor = match (decl.kind, &entry.values) {
         (DataKind::Str, Values::Str(v)) => return Ok(of_texts(v, entry.shape.rank() == 0)),
-        (_, Values::Str(_)) => return Err(wrong("text", Some(0))),
+        (kind, Values::Str(v)) => return Err(text_for(kind, v, &wrong)),
         (DataKind::Bool, Values::Bool(v)) => bools(v, &entry.shape),
         (DataKind::Bool, Values::Int(v)) if v.iter().all(|x| *x == 0 || *x == 1) => {
             bools(&v.iter().map(|x| *x == 1).collect::<Vec<_>>(), &entry.shape)
@@ -215,10 +213,7 @@ fn convert(decl: &DataDecl, entry: &Entry) -> Result<Value> {
                 .map(|(i, x)| x.is_nan() || entry.missing.get(i) == Some(&true))
                 .collect();
             if let (Some(e), false) = (absent.iter().position(|m| *m), decl.missing) {
-                return Err(wrong("a NaN", Some(e)).help(format!(
-                    "declare it `real?{}` to have missing elements imputed",
-                    entry.shape
-                )));
+                return Err(wrong("a NaN", Some(e)).help(imputed(&entry.shape)));
             }
             let mut t = Tensor::reals(v.clone(), entry.shape.clone());
             t.missing = absent.contains(&true).then(|| absent.into());
@@ -230,6 +225,32 @@ fn convert(decl: &DataDecl, entry: &Entry) -> Result<Value> {
     };
     debug_assert_eq!(n, tensor.shape.len());
     Ok(Value::Num(tensor))
+}
+
+fn imputed(shape: &Shape) -> String {
+    let sizes = match shape.rank() {
+        0 => String::new(),
+        _ => shape.to_string(),
+    };
+    format!("declare it `real?{sizes}` to have missing elements imputed")
+}
+
+/// Texts where numbers are declared: shows the first that is no number.
+fn text_for(
+    kind: DataKind,
+    texts: &[String],
+    wrong: &impl Fn(&str, Option<usize>) -> TraceError,
+) -> TraceError {
+    let odd = |t: &String| !t.is_empty() && t.parse::<f64>().is_err();
+    let at = texts.iter().position(odd).unwrap_or(0);
+    let shown: String = texts.get(at).map_or("", |t| t).chars().take(24).collect();
+    let error = wrong(&format!("the text \"{shown}\""), Some(at));
+    match kind {
+        DataKind::Real => error.help(
+            "a number is written like 1234.5; a column of texts becomes codes where it is declared `int`",
+        ),
+        _ => error,
+    }
 }
 
 pub(super) fn bools(v: &[bool], shape: &Shape) -> Tensor {
@@ -311,9 +332,9 @@ impl Machine<'_> {
             return Err(TraceError::data(
                 "odp::data::rank",
                 format!(
-                    "`{}` is declared with {} sizes, the data has {found}",
+                    "`{}` is declared with {}, the data has {found}",
                     decl.name,
-                    decl.sizes.len()
+                    counted(decl.sizes.len(), "size", "sizes")
                 ),
                 decl.span,
                 "declared here",

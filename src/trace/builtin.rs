@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::error::{Result, TraceError};
-use super::expression::not_yet;
 use super::machine::Machine;
 use super::value::{Kind, Tensor, Value};
 use crate::base::Span;
@@ -73,6 +72,20 @@ fn reduction(b: Builtin) -> Option<ReduceFn> {
         B::All => ReduceFn::All,
         _ => return None,
     })
+}
+
+/// Files are read while the program is checked: what is left to be called is a function value like `let read = csv`.
+fn reads_no_file(b: Builtin, span: Span) -> TraceError {
+    let name = b.name();
+    TraceError::model(
+        "odp::trace::not_a_function",
+        format!("`{name}` is no function value"),
+        span,
+        "called here",
+    )
+    .help(format!(
+        "write the path where it is read: `{name}(\"data.file\")`"
+    ))
 }
 
 /// Arguments of a call, taken by position.
@@ -151,7 +164,7 @@ impl Machine<'_> {
             .transpose()
             .or_else(|| self.matrices(b, &args).transpose())
             .or_else(|| self.rest(b, &args).transpose())
-            .unwrap_or_else(|| Err(not_yet(&format!("`{}`", b.name()), span)))
+            .unwrap_or_else(|| Err(reads_no_file(b, span)))
     }
 
     /// A call whose argument is one of two: both calls, each under its mask.
@@ -320,7 +333,8 @@ impl Machine<'_> {
                     (xs, f)
                 };
                 let walk = self.walk_of(&xs, args.span)?;
-                self.each_item(walk, args.span, |m, x| m.call(&f, vec![x], args.span))?
+                let all = self.each_item(walk, args.span, |m, x| m.call(&f, vec![x], args.span))?;
+                super::operators::rectangular(all, args.span)?
             }
             B::Fold | B::Scan => self.fold_or_scan(b, args)?,
             B::Zip => self.zip(args)?,

@@ -6,7 +6,7 @@ use super::error::{Result, TraceError};
 use super::machine::{Frame, Machine};
 use super::value::{FnValue, Kind, Value};
 use crate::base::{Span, counted};
-use crate::ir::FnId;
+use crate::ir::{CLOSURE, FnId};
 
 /// A call that finds less stack left than this gets more.
 const STACK_LEFT: usize = 256 << 10;
@@ -25,7 +25,7 @@ impl Machine<'_> {
         }
         // A `memo fn` has one table however often its name is used, a closure one wherever it is made.
         let table = match model.functions[id].name.as_str() {
-            "closure" => self.address.child(u64::from(span.start) << 20 ^ id as u64),
+            CLOSURE => self.address.child(u64::from(span.start) << 20 ^ id as u64),
             _ => id as u128,
         };
         Ok(Value::Fn(Arc::new(FnValue::Memo {

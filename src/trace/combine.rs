@@ -133,7 +133,10 @@ impl Machine<'_> {
             DistKind::Transform { base, f } if wrap == Wrap::Truncate => {
                 self.truncate_transform(base, f, extra, at, span)
             }
-            DistKind::User { id, .. } if wrap == Wrap::Truncate => {
+            DistKind::User { id, shape, .. } if wrap == Wrap::Truncate => {
+                if shape.as_ref().is_none_or(|s| s.rank() > 0) {
+                    return Err(cannot_wrap(wrap, at));
+                }
                 let user = &self.model.distributions[*id];
                 if user.cdf.is_none() || user.quantile.is_none() {
                     return Err(cannot_wrap(wrap, at)

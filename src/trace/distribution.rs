@@ -79,10 +79,7 @@ impl Machine<'_> {
                     Distribution::Array(d) => self.array_dist(d, args, span)?,
                 }
             }
-            DistRef::User(id) => DistKind::User {
-                id,
-                args: args.into_iter().flatten().map(|(v, _)| v).collect(),
-            },
+            DistRef::User(id) => self.user_dist(id, args, span)?,
             DistRef::Iid => return self.iid_of(args, span),
             DistRef::Truncate | DistRef::Censor | DistRef::ZeroInflated => {
                 let wrap = Wrap::of(which).expect("matched just now");
@@ -125,7 +122,12 @@ impl Machine<'_> {
         Ok(DistKind::Scalar { law, params, shape })
     }
 
-    fn common_shape(&self, params: &[Tensor], spans: &[Span], span: Span) -> Result<Shape> {
+    pub(super) fn common_shape(
+        &self,
+        params: &[Tensor],
+        spans: &[Span],
+        span: Span,
+    ) -> Result<Shape> {
         let mut shape = Shape::scalar();
         for (p, at) in params.iter().zip(spans) {
             shape = shape.broadcast(&p.shape).ok_or_else(|| {
@@ -527,6 +529,9 @@ pub(super) fn copies(d: &DistValue) -> Vec<usize> {
         DistKind::Scalar { shape, .. } | DistKind::Mixture { shape, .. } => shape.dims().to_vec(),
         DistKind::Array { batch, .. } => batch.dims().to_vec(),
         DistKind::Iid { base, sizes } => [&sizes[..], &copies(base)[..]].concat(),
+        DistKind::User {
+            shape: Some(shape), ..
+        } => shape.dims().to_vec(),
         _ => Vec::new(),
     }
 }

@@ -64,15 +64,16 @@ impl Machine<'_> {
             } => self.draw_mixture(weights, parts, shape, addresses, name, span),
             DistKind::Iid { base, sizes } => {
                 let n: usize = sizes.iter().product();
-                let own = if addresses.len() == n {
-                    addresses.to_vec()
-                } else {
-                    grid(addresses, sizes)
+                let each: usize = super::distribution::copies(base).iter().product();
+                let own = match addresses.len() {
+                    len if len == n * each => addresses.to_vec(),
+                    len if len == n => self.element_addresses(base, addresses, 0),
+                    _ => self.element_addresses(base, &grid(addresses, sizes), 0),
                 };
                 let mut values = Vec::with_capacity(n);
-                for (i, a) in own.into_iter().enumerate() {
-                    let a = self.element_addresses(base, &[a], 0);
-                    values.push(self.draw(base, &a, &format!("{name}[{i}]"), span)?);
+                for i in 0..n {
+                    let a = &own[i * each..(i + 1) * each];
+                    values.push(self.draw(base, a, &format!("{name}[{i}]"), span)?);
                 }
                 let flat = self.array_of(values, span)?;
                 self.unflatten(flat, sizes)
@@ -110,17 +111,8 @@ impl Machine<'_> {
             DistKind::OrderedOf { parts } => self
                 .draw_ordered_of(parts, addresses, name, span)
                 .map(Value::Num),
-            DistKind::User { id, args } => {
-                let function = self.model.distributions[*id].sample;
-                self.address
-                    .push_absolute(&[addresses[0] as u64, (addresses[0] >> 64) as u64]);
-                let f = Value::Fn(Arc::new(super::value::FnValue::Closure {
-                    id: function,
-                    captured: Vec::new(),
-                }));
-                let value = self.call(&f, args.clone(), span);
-                self.address.pop();
-                value
+            DistKind::User { id, args, shape } => {
+                self.draw_user(*id, args, shape.as_ref(), addresses, span)
             }
         }
     }

@@ -26,7 +26,7 @@ impl Machine<'_> {
             ExprKind::Builtin(b) => Ok(Value::Fn(Arc::new(FnValue::Builtin(*b)))),
             ExprKind::Array(items) => {
                 let values = self.eval_all(items)?;
-                self.array_of(values, e.span)
+                super::operators::rectangular(self.array_of(values, e.span)?, e.span)
             }
             ExprKind::Comprehension {
                 body,
@@ -322,16 +322,6 @@ pub(super) fn axis_view(shape: &Shape, k: usize) -> Axis {
         n: d[k],
         inner: d[k + 1..].iter().product(),
     }
-}
-
-/// Something of the language that is parsed but not executed.
-pub(super) fn not_yet(what: &str, span: Span) -> TraceError {
-    TraceError::model(
-        "odp::trace::not_yet",
-        format!("{what} is not executed yet"),
-        span,
-        "parsed and checked, but not run",
-    )
 }
 
 pub(super) fn fnv(text: &str) -> u64 {

@@ -1,4 +1,4 @@
-//! Observations that are drawn: missing elements, and all of them when a program simulates its data.
+//! Observations that are drawn: missing elements, and, for `simulate.rs`, all of them when a program simulates its data.
 
 use std::sync::Arc;
 
@@ -6,7 +6,6 @@ use super::draw::child;
 use super::error::{Result, TraceError};
 use super::machine::{Machine, from_cells};
 use super::outputs::{SiteOutput, element_name};
-use super::plate::Plate;
 use super::value::{DistKind, DistValue, Tensor, Value};
 use crate::base::{Shape, Span};
 use crate::ir::{Expr, ExprKind, IndexArg, Place};
@@ -15,10 +14,10 @@ use crate::ir::{Expr, ExprKind, IndexArg, Place};
 const DRAWN: u128 = 0x696d_7075_7465;
 
 /// The elements of a data variable that an observed expression reads.
-struct Target {
-    place: Place,
+pub(super) struct Target {
+    pub place: Place,
     /// Their flat indices in the variable, with the expression's shape.
-    positions: Tensor,
+    pub positions: Tensor,
 }
 
 impl Machine<'_> {
@@ -106,68 +105,10 @@ impl Machine<'_> {
         Ok(())
     }
 
-    // ---- simulated observations ----
-
-    /// Draws an observation in the data's place.
-    pub(super) fn simulate(
-        &mut self,
-        e: &Expr,
-        v: &Value,
-        d: &Arc<DistValue>,
-        span: Span,
-    ) -> Result<()> {
-        let shape = match v {
-            Value::Num(t) => t.shape.clone(),
-            _ => Shape::scalar(),
-        };
-        let whole = self.spread_over(d, &shape, span).unwrap_or(d.clone());
-        if let Some(target) = self.target(e)? {
-            let all: Vec<usize> = (0..shape.len()).collect();
-            return self.draw_into(&target, &all, &whole, false, span);
-        }
-        let name = format!("observe@{}", self.model.sources.line_col(span).0);
-        let address = self.address.child(u64::from(span.start));
-        let value = self.draw_value(Value::Dist(whole), &[address], &name, span)?;
-        let (mask, loops) = (self.mask, self.loops.clone());
-        self.simulated.push(SiteOutput {
-            name: match &loops[..] {
-                [] => name,
-                at => format!("{name}{at:?}").replace(' ', ""),
-            },
-            loops: Vec::new(),
-            value,
-            mask,
-        });
-        Ok(())
-    }
-
-    /// A plate of observations at once, where it covers a whole variable and has one wide distribution.
-    pub(super) fn simulate_plate(
-        &mut self,
-        plate: &Plate,
-        value: &Expr,
-        whole: &Value,
-        dist: &Expr,
-    ) -> Result<Option<()>> {
-        let (ExprKind::Place(place), Value::Num(t)) = (&value.kind, whole) else {
-            return Ok(None);
-        };
-        let covers =
-            plate.starts.iter().all(|s| *s == 0) && t.shape.dims().starts_with(&plate.sizes);
-        if !covers || super::plate::mentions(dist, &[*place]) {
-            return Ok(None);
-        }
-        let Some(d) = self.plate_distribution(plate, dist)? else {
-            return Ok(None);
-        };
-        self.close_plate(plate);
-        self.simulate(value, whole, &d, dist.span).map(Some)
-    }
-
     // ---- both ----
 
     /// Draws elements of a data variable, puts them there and reports them.
-    fn draw_into(
+    pub(super) fn draw_into(
         &mut self,
         target: &Target,
         elements: &[usize],
@@ -274,7 +215,7 @@ impl Machine<'_> {
     }
 
     /// The variable that an observed expression reads, and which elements of it; `None` where it is no variable's.
-    fn target(&mut self, e: &Expr) -> Result<Option<Target>> {
+    pub(super) fn target(&mut self, e: &Expr) -> Result<Option<Target>> {
         match &e.kind {
             ExprKind::Place(place) => {
                 let Value::Num(whole) = self.get(*place, e.span)? else {
@@ -365,6 +306,15 @@ impl Machine<'_> {
                     noise: *noise,
                 }
             }
+            DistKind::User {
+                id,
+                args,
+                shape: Some(own),
+            } if own.broadcast(shape).as_ref() == Some(shape) => DistKind::User {
+                id: *id,
+                args: self.spread_args(args, shape, span),
+                shape: Some(shape.clone()),
+            },
             other if shape.rank() == 0 => other.clone(),
             _ => return None,
         };
@@ -399,6 +349,19 @@ impl Machine<'_> {
                     })
                     .collect(),
                 shape,
+            },
+            DistKind::User { id, args, .. } => DistKind::User {
+                id: *id,
+                args: args
+                    .iter()
+                    .map(|v| match v {
+                        Value::Num(t) => {
+                            Value::Num(self.pick(t, indices.clone(), shape.clone(), span))
+                        }
+                        other => other.clone(),
+                    })
+                    .collect(),
+                shape: Some(shape),
             },
             other => other.clone(),
         };
@@ -444,6 +407,17 @@ impl Machine<'_> {
                     shape: Shape::scalar(),
                 }
             }
+            DistKind::User { id, args, .. } => DistKind::User {
+                id: *id,
+                args: args
+                    .iter()
+                    .map(|v| match v {
+                        Value::Num(t) => Value::Num(t.clone().reshaped(Shape::scalar())),
+                        other => other.clone(),
+                    })
+                    .collect(),
+                shape: Some(Shape::scalar()),
+            },
             DistKind::Array {
                 dist,
                 params,
@@ -479,7 +453,7 @@ fn is_over_numbers(d: &DistValue) -> bool {
     !matches!(d.kind, DistKind::Array { .. })
 }
 
-fn place_key(place: Place) -> u64 {
+pub(super) fn place_key(place: Place) -> u64 {
     match place {
         Place::Global(i) => u64::from(i),
         Place::Local(i) => u64::from(i) | 1 << 40,

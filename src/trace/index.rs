@@ -197,6 +197,7 @@ impl Machine<'_> {
         let shape = Shape::vector(items.len());
         let (first, rest) = args.split_first().expect("an index has arguments");
         let picked = match self.along(first, &shape, 0, of)? {
+            Some(Along::One(i)) if matches!(items[i], Value::Unit) => return Err(not_drawn(span)),
             Some(Along::One(i)) => items[i].clone(),
             Some(Along::Many(is) | Along::Array(is, _)) => {
                 let values = is.iter().map(|&i| items[i].clone()).collect();
@@ -260,13 +261,7 @@ impl Machine<'_> {
         if let Payload::Cells(cells) = &picked.payload
             && cells.contains(&Cell::Unset)
         {
-            return Err(TraceError::model(
-                "odp::trace::unset",
-                "an element is read that is not drawn yet",
-                span,
-                "a chain reads what stands before it",
-            )
-            .help("its elements are drawn in order, from index 0"));
+            return Err(not_drawn(span));
         }
         Ok(Value::Num(picked))
     }
@@ -541,6 +536,16 @@ fn random_bounds(at: &At, n: usize) -> Option<(Tensor, Tensor, Span)> {
     let hi = hi.clone().unwrap_or(Tensor::int(n as i64));
     let known = lo.known_int().is_some() && hi.known_int().is_some();
     (!known).then_some((lo, hi, *span))
+}
+
+fn not_drawn(span: Span) -> TraceError {
+    TraceError::model(
+        "odp::trace::unset",
+        "an element is read that is not drawn yet",
+        span,
+        "a chain reads what stands before it",
+    )
+    .help("its elements are drawn in order, from index 0")
 }
 
 pub(super) fn out_of_range(i: i64, n: usize, span: Span) -> TraceError {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::error::{Result, TraceError};
 use super::machine::Machine;
 use super::transform::{Undone, is_discrete};
-use super::value::{DistKind, DistValue, FnValue, Kind, Tensor, Value};
+use super::value::{DistKind, DistValue, Kind, Tensor, Value};
 use crate::base::{Shape, Span};
 use crate::ir::{Axis, BinaryFn, LawFn, Op, ReduceFn, UnaryFn};
 
@@ -60,12 +60,12 @@ impl Machine<'_> {
                     _ => Err(no_closed_form(f, &d, span)),
                 }
             }
-            DistKind::User { id, args } => self.law_fn_of_user(f, *id, &args.clone(), x, &d, span),
+            DistKind::User { .. } => self.law_fn_of_user(f, x, &d, span),
             _ => Err(no_closed_form(f, &d, span)),
         }
     }
 
-    fn fits(&self, shape: &Shape, x: &Tensor, span: Span) -> Result<Shape> {
+    pub(super) fn fits(&self, shape: &Shape, x: &Tensor, span: Span) -> Result<Shape> {
         shape.broadcast(&x.shape).ok_or_else(|| {
             TraceError::model(
                 "odp::trace::shape_mismatch",
@@ -386,51 +386,9 @@ impl Machine<'_> {
             }
         }
     }
-
-    fn law_fn_of_user(
-        &mut self,
-        f: LawFn,
-        id: usize,
-        args: &[Value],
-        x: &Tensor,
-        whole: &DistValue,
-        span: Span,
-    ) -> Result<Tensor> {
-        let user = &self.model.distributions[id];
-        let function = match f {
-            LawFn::Cdf | LawFn::LogCdf | LawFn::LogCcdf => user.cdf,
-            LawFn::Quantile => user.quantile,
-            _ => None,
-        };
-        let Some(id) = function else {
-            return Err(no_closed_form(f, whole, span)
-                .label(user.span, "add `cdf(x) { … }` or `quantile(p) { … }` here"));
-        };
-        let p = match x.is_scalar() {
-            false => self.elementwise_by(id, args, &x.shape, &Value::Num(x.clone()), span)?,
-            true => {
-                let function = Value::Fn(Arc::new(FnValue::Closure {
-                    id,
-                    captured: Vec::new(),
-                }));
-                let mut args = args.to_vec();
-                args.push(Value::Num(x.clone()));
-                let v = self.call(&function, args, span)?;
-                self.number(&v, span)?
-            }
-        };
-        Ok(match f {
-            LawFn::LogCdf => self.unary(UnaryFn::Log, &p, Kind::Real, span),
-            LawFn::LogCcdf => {
-                let minus = self.unary(UnaryFn::Neg, &p, Kind::Real, span);
-                self.unary(UnaryFn::Log1p, &minus, Kind::Real, span)
-            }
-            _ => p,
-        })
-    }
 }
 
-fn no_closed_form(f: LawFn, d: &DistValue, span: Span) -> TraceError {
+pub(super) fn no_closed_form(f: LawFn, d: &DistValue, span: Span) -> TraceError {
     let name = match f {
         LawFn::Cdf => "cdf",
         LawFn::LogCdf => "log_cdf",

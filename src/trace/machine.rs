@@ -113,6 +113,8 @@ pub struct Machine<'a> {
     pub(super) printed: Vec<String>,
     /// Simulated observations.
     pub(super) simulated: Vec<SiteOutput>,
+    /// Which elements of each data variable have been simulated.
+    pub(super) simulated_at: HashMap<u64, super::simulate::Seen>,
     /// The variable that is being observed.
     pub(super) observing: Option<Arc<str>>,
     pub(super) loops: Vec<i64>,
@@ -153,6 +155,7 @@ impl<'a> Machine<'a> {
             sites: Vec::new(),
             printed: Vec::new(),
             simulated: Vec::new(),
+            simulated_at: HashMap::new(),
             observing: None,
             loops: Vec::new(),
             returns: Vec::new(),

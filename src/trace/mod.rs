@@ -49,6 +49,7 @@ mod ragged;
 mod ragged_plate;
 mod random_index;
 mod score;
+mod simulate;
 mod site;
 mod statement;
 mod transform;

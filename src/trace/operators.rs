@@ -292,11 +292,46 @@ impl Machine<'_> {
     ) -> Result<Value> {
         let iterable = self.eval(iter)?;
         let walk = self.walk_of(&iterable, iter.span)?;
-        self.each_item(walk, span, |m, item| {
+        let all = self.each_item(walk, span, |m, item| {
             m.bind_pattern(pattern, item, iter.span)?;
             m.eval(body)
-        })
+        })?;
+        rectangular(all, body.span)
     }
+}
+
+/// An array whose elements are arrays of one shape. Shapes that depend on chance are padded where they differ.
+pub(super) fn rectangular(all: Value, span: Span) -> Result<Value> {
+    let Value::List(items) = &all else {
+        return Ok(all);
+    };
+    let shapes: Option<Vec<&Shape>> = items
+        .iter()
+        .map(|v| match v {
+            Value::Num(t) => Some(&t.shape),
+            _ => None,
+        })
+        .collect();
+    let other = shapes
+        .as_ref()
+        .and_then(|s| s.iter().position(|shape| *shape != s[0]));
+    let (Some(shapes), Some(i)) = (shapes, other) else {
+        return Ok(all);
+    };
+    let message = format!(
+        "the rows of an array are of different sizes: {} and {}",
+        items[0].describe(),
+        items[i].describe()
+    );
+    let found = format!(
+        "row 0 is of shape {}, row {i} of shape {}",
+        shapes[0], shapes[i]
+    );
+    Err(
+        TraceError::model("odp::trace::shape_mismatch", message, span, found).help(
+            "arrays are rectangular; keep lists of different lengths in one array with offsets",
+        ),
+    )
 }
 
 fn checked(f: BinaryFn, a: i64, b: i64) -> std::result::Result<i64, &'static str> {

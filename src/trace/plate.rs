@@ -52,6 +52,22 @@ impl Plate {
     }
 }
 
+/// A plate of draws begins at 0.
+pub(super) fn from_first(lo: &Tensor, index: &PlateIndex) -> Result<()> {
+    let at = match lo.known_int() {
+        Some(0) => return Ok(()),
+        Some(first) => first.to_string(),
+        None => "where chance says".into(),
+    };
+    Err(TraceError::model(
+        "odp::trace::plate_start",
+        format!("a plate starts at 0, `{}` starts at {at}", index.name),
+        index.lo.span,
+        "write 0 here",
+    )
+    .help("shift the index inside the distribution"))
+}
+
 /// A value inside a plate.
 enum Inside {
     Flat(Value),
@@ -108,22 +124,15 @@ impl Machine<'_> {
         };
         for index in indices {
             let (lo, hi) = (self.int_scalar(&index.lo)?, self.int_scalar(&index.hi)?);
-            let (Some(a), Some(b)) = (lo.known_int(), hi.known_int()) else {
-                return Err(super::expression::not_yet(
-                    "a plate whose size depends on chance",
-                    index.hi.span,
-                ));
+            let bounds = (lo.known_int(), hi.known_int());
+            let (Some(a), Some(b)) = bounds else {
+                unreachable!("plates whose bounds depend on chance have gone another way")
             };
-            if from_zero && a != 0 {
-                return Err(TraceError::model(
-                    "odp::trace::plate_start",
-                    format!("a plate starts at 0, `{}` starts at {a}", index.name),
-                    index.lo.span,
-                    "write 0 here",
-                )
-                .help("shift the index inside the distribution"));
+            if from_zero {
+                from_first(&lo, index)?;
             }
-            let n = usize::try_from(b - a).unwrap_or(0);
+            let n = usize::try_from(b.saturating_sub(a)).unwrap_or(0);
+            self.room_for(plate.len().saturating_mul(n), index.hi.span)?;
             self.bind(index.place, Value::Num(Tensor::int(a)));
             plate.places.push(index.place);
             plate.starts.push(a);

@@ -122,10 +122,7 @@ impl Machine<'_> {
                 let x = self.number(x, span)?;
                 self.log_prob_ordered_of(parts, &x, span)
             }
-            DistKind::User { id, args } => {
-                let (id, args) = (*id, args.clone());
-                self.log_prob_user(id, &args, x, each, span)
-            }
+            DistKind::User { .. } => self.log_prob_user(d, x, each, span),
         }
     }
 
@@ -331,7 +328,12 @@ fn is_continuous(d: &DistValue) -> bool {
     !super::quantile::has_atoms(d) && !super::transform::is_discrete(d)
 }
 
-fn observed_mismatch(x: &Tensor, shape: &Shape, dist_span: Span, span: Span) -> TraceError {
+pub(super) fn observed_mismatch(
+    x: &Tensor,
+    shape: &Shape,
+    dist_span: Span,
+    span: Span,
+) -> TraceError {
     TraceError::model(
         "odp::trace::observed_shape",
         format!(

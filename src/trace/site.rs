@@ -33,6 +33,10 @@ impl Machine<'_> {
     ) -> Result<Value> {
         match d {
             Value::Dist(d) => {
+                let n = super::distribution::copies(&d);
+                let n = n.iter().fold(addresses.len(), |n, &k| n.saturating_mul(k));
+                // An address and a coordinate are as large as four numbers.
+                self.room_for(n.saturating_mul(4), span)?;
                 let addresses = self.element_addresses(&d, addresses, 0);
                 self.draw(&d, &addresses, name, span)
             }
@@ -179,42 +183,54 @@ impl Machine<'_> {
                 dist.span,
             )?;
             plate.places.iter().for_each(|_| self.address.pop());
-            if chain {
-                self.fill(place, plate, k, &value, span)?;
-            }
             drawn.push(value);
+            if chain {
+                self.fill(place, plate, &drawn, span);
+            }
         }
-        let flat = self.array_of(drawn, span)?;
-        Ok(match flat {
+        Ok(match self.array_of(drawn, span)? {
             Value::Num(t) => {
                 let shape = Shape([plate.shape().dims(), &t.shape.dims()[1..]].concat());
                 Value::Num(t.reshaped(shape))
             }
+            Value::List(items) => nested(&items, &plate.sizes),
             other => other,
         })
     }
 
-    /// Puts element k of a chain into its variable, so that later elements can read it.
-    fn fill(
+    /// Puts the last element drawn of a chain into its variable, so that later elements can read it.
+    fn fill(&mut self, place: Place, plate: &Plate, drawn: &[Value], span: Span) {
+        let (k, value) = (drawn.len() - 1, &drawn[drawn.len() - 1]);
+        let whole = self.take(place).expect("bound when the chain began");
+        let filled = match (whole, value) {
+            (Value::Num(whole), Value::Num(t)) if k == 0 || whole.shape == row_shape(plate, t) => {
+                Value::Num(self.with_element(whole, plate, k, t, span))
+            }
+            (Value::List(mut whole), value) => {
+                put(&mut whole, &plate.index(k), value.clone());
+                Value::List(whole)
+            }
+            // What stands there later is read before it is drawn: `Unit` says so.
+            (_, _) => {
+                let mut all = drawn.to_vec();
+                all.resize(plate.len(), Value::Unit);
+                nested(&all, &plate.sizes)
+            }
+        };
+        self.bind(place, filled);
+    }
+
+    fn with_element(
         &mut self,
-        place: Place,
+        mut whole: Tensor,
         plate: &Plate,
         k: usize,
-        value: &Value,
+        t: &Tensor,
         span: Span,
-    ) -> Result<()> {
-        let Value::Num(t) = value else {
-            return Err(super::expression::not_yet(
-                "a chain of values that are not numbers",
-                span,
-            ));
-        };
+    ) -> Tensor {
         let inner = t.shape.len();
-        let Some(Value::Num(mut whole)) = self.take(place) else {
-            unreachable!("bound when the chain began")
-        };
-        if k == 0 && inner != 1 {
-            let shape = Shape([plate.shape().dims(), t.shape.dims()].concat());
+        if k == 0 {
+            let shape = row_shape(plate, t);
             whole = Tensor {
                 payload: Payload::Cells(Arc::new(vec![Cell::Unset; shape.len()])),
                 shape,
@@ -226,8 +242,7 @@ impl Machine<'_> {
         if let Payload::Cells(all) = &mut whole.payload {
             Arc::make_mut(all)[k * inner..(k + 1) * inner].copy_from_slice(&cells);
         }
-        self.bind(place, Value::Num(whole));
-        Ok(())
+        whole
     }
 
     /// Element by element; a node's elements become nodes of their own.
@@ -390,6 +405,37 @@ impl Machine<'_> {
             self.weigh(TermKind::Observe, &log_density, span);
         }
         Ok(())
+    }
+}
+
+/// The shape of a plate of such values.
+fn row_shape(plate: &Plate, t: &Tensor) -> Shape {
+    Shape([plate.shape().dims(), t.shape.dims()].concat())
+}
+
+/// Values in order as an array of arrays.
+fn nested(items: &[Value], sizes: &[usize]) -> Value {
+    let rows = match sizes {
+        [] | [_] => items.to_vec(),
+        [_, rest @ ..] => {
+            let n: usize = rest.iter().product();
+            items
+                .chunks(n.max(1))
+                .map(|row| nested(row, rest))
+                .collect()
+        }
+    };
+    Value::List(Arc::new(rows))
+}
+
+/// Puts a value at a place of an array of arrays.
+fn put(items: &mut Arc<Vec<Value>>, at: &[i64], value: Value) {
+    let Some((&i, rest)) = at.split_first() else {
+        return;
+    };
+    match &mut Arc::make_mut(items)[i as usize] {
+        Value::List(inner) if !rest.is_empty() => put(inner, rest, value),
+        item => *item = value,
     }
 }
 

@@ -488,7 +488,8 @@ pub(super) fn value_shape(d: &DistValue) -> Option<Shape> {
             value_shape(base).map(|s| Shape([sizes, s.dims()].concat()))
         }
         DistKind::Bounded { .. } => Some(Shape::scalar()),
-        DistKind::Ragged { .. } | DistKind::User { .. } => None,
+        DistKind::User { shape, .. } => shape.clone(),
+        DistKind::Ragged { .. } => None,
     }
 }
 

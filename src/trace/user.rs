@@ -1,25 +1,123 @@
-//! Users' distributions: scored by their own `log_prob`.
+//! Users' distributions: drawn by their own `sample`, scored by their own `log_prob`.
+//!
+//! One over numbers is an array of independent ones where its arguments are arrays: each element has one element of each
+//! argument, and draws and scores of its own. Any other one is a single distribution over what its sampler gives.
 
 use std::sync::Arc;
 
+use super::distribution::Given;
 use super::error::{Result, TraceError};
+use super::law_fn::no_closed_form;
 use super::machine::Machine;
-use super::value::{FnValue, Kind, Tensor, Value};
+use super::value::{DistKind, DistValue, FnValue, Kind, Tensor, Value};
 use crate::base::{Shape, Span};
-use crate::ir::ReduceFn;
+use crate::ir::{BinaryOp, Expr, ExprKind, FnId, LawFn, Place, ReduceFn, UnaryFn};
 
 impl Machine<'_> {
-    /// The log-density of a value. An array under a distribution over numbers is scored element by element.
-    pub(super) fn log_prob_user(
+    /// A user's distribution of given arguments.
+    pub(super) fn user_dist(
+        &mut self,
+        id: usize,
+        args: Vec<Given>,
+        span: Span,
+    ) -> Result<DistKind> {
+        let (args, spans): (Vec<Value>, Vec<Span>) = args.into_iter().flatten().unzip();
+        let ranks: Vec<usize> = args
+            .iter()
+            .map(|v| numbers(v).map_or(0, |t| t.shape.rank()))
+            .collect();
+        let over_numbers = self.model.distributions[id].is_over_numbers(&ranks);
+        let shape = match over_numbers {
+            true => {
+                let arrays = args
+                    .iter()
+                    .zip(&spans)
+                    .filter_map(|(v, at)| Some((numbers(v)?.clone(), *at)));
+                let (arrays, spans): (Vec<Tensor>, Vec<Span>) = arrays.unzip();
+                Some(self.common_shape(&arrays, &spans, span)?)
+            }
+            false => None,
+        };
+        Ok(DistKind::User { id, args, shape })
+    }
+
+    /// Draws; `addresses` has one for each element.
+    pub(super) fn draw_user(
         &mut self,
         id: usize,
         args: &[Value],
+        shape: Option<&Shape>,
+        addresses: &[u128],
+        span: Span,
+    ) -> Result<Value> {
+        let Some(shape) = shape.filter(|s| s.rank() > 0) else {
+            return self.draw_one(id, args.to_vec(), addresses[0], span);
+        };
+        if shape.is_empty() {
+            return Ok(Value::Num(Tensor::reals(Vec::new(), shape.clone())));
+        }
+        let args = self.spread_args(args, shape, span);
+        let mut values = Vec::with_capacity(shape.len());
+        for (i, address) in addresses.iter().enumerate() {
+            self.step(span)?;
+            let args = self.args_at(&args, i, span);
+            values.push(self.draw_one(id, args, *address, span)?);
+        }
+        let flat = self.array_of(values, span)?;
+        self.unflatten(flat, shape.dims())
+    }
+
+    fn draw_one(
+        &mut self,
+        id: usize,
+        args: Vec<Value>,
+        address: u128,
+        span: Span,
+    ) -> Result<Value> {
+        let f = method(self.model.distributions[id].sample);
+        self.address
+            .push_absolute(&[address as u64, (address >> 64) as u64]);
+        let value = self.call(&f, args, span);
+        self.address.pop();
+        value
+    }
+
+    /// The arguments, numbers with an element for each of a shape.
+    pub(super) fn spread_args(&mut self, args: &[Value], shape: &Shape, span: Span) -> Vec<Value> {
+        let mut spread = Vec::with_capacity(args.len());
+        for v in args {
+            spread.push(match numbers(v) {
+                Some(t) => Value::Num(self.spread(t, shape, span)),
+                None => v.clone(),
+            });
+        }
+        spread
+    }
+
+    /// The arguments of one element, of spread ones.
+    fn args_at(&mut self, spread: &[Value], i: usize, span: Span) -> Vec<Value> {
+        let mut at = Vec::with_capacity(spread.len());
+        for v in spread {
+            at.push(match numbers(v) {
+                Some(t) => Value::Num(self.pick(t, vec![i as u32], Shape::scalar(), span)),
+                None => v.clone(),
+            });
+        }
+        at
+    }
+
+    /// The joint log-density of a value, or with `each` its elements apart.
+    pub(super) fn log_prob_user(
+        &mut self,
+        d: &DistValue,
         x: &Value,
         each: bool,
         span: Span,
     ) -> Result<Tensor> {
-        let model = self.model;
-        let user = &model.distributions[id];
+        let DistKind::User { id, args, shape } = &d.kind else {
+            unreachable!("the caller matched it")
+        };
+        let user = &self.model.distributions[*id];
         let Some(function) = user.log_prob else {
             return Err(TraceError::model(
                 "odp::trace::no_log_prob",
@@ -32,68 +130,170 @@ impl Machine<'_> {
             )
             .label(user.span, "add `log_prob(x) { … }` here"));
         };
-        let f = Value::Fn(Arc::new(FnValue::Closure {
-            id: function,
-            captured: Vec::new(),
-        }));
-        let shape = match x {
-            Value::Num(t) if user.over_numbers && !t.is_scalar() => t.shape.clone(),
-            _ => return self.score_with(&f, args, x.clone(), span),
+        let Some(shape) = shape else {
+            return self.score_one(*id, function, args.clone(), x.clone(), span);
         };
-        let scores = self.elementwise_by(function, args, &shape, x, span)?;
+        let t = self.number(x, span)?;
+        let all = match shape.broadcast(&t.shape).filter(|_| each) {
+            Some(all) => all,
+            None => self.observed_shape(shape, &t, d.span, span)?,
+        };
+        if all.rank() == 0 {
+            return self.score_one(*id, function, args.clone(), x.clone(), span);
+        }
+        let scores = self.elementwise_by(*id, function, args, &t, &all, span)?;
         Ok(match each {
             true => scores,
             false => self.reduce_all(ReduceFn::Sum, &scores, Kind::Real, span),
         })
     }
 
-    /// A method's value at each element of an array: at once where its body is a plain expression, else one by one.
-    pub(super) fn elementwise_by(
+    /// `cdf`, `log_cdf`, `log_ccdf` and `quantile`, where the user has written what they need.
+    pub(super) fn law_fn_of_user(
         &mut self,
-        function: crate::ir::FnId,
-        args: &[Value],
-        shape: &Shape,
-        x: &Value,
+        f: LawFn,
+        x: &Tensor,
+        d: &DistValue,
         span: Span,
     ) -> Result<Tensor> {
-        let body = &self.model.functions[function].body;
-        let value = body.value.as_deref();
-        let plain = body.stmts.is_empty() && value.is_some_and(super::plate::is_plain);
-        let f = Value::Fn(Arc::new(FnValue::Closure {
-            id: function,
-            captured: Vec::new(),
-        }));
-        if plain {
-            let all = self.score_with(&f, args, x.clone(), span)?;
-            if all.shape == *shape {
-                return Ok(all);
+        let DistKind::User { id, args, shape } = &d.kind else {
+            unreachable!("the caller matched it")
+        };
+        let user = &self.model.distributions[*id];
+        let function = match f {
+            LawFn::Cdf | LawFn::LogCdf | LawFn::LogCcdf => user.cdf,
+            LawFn::Quantile => user.quantile,
+            _ => None,
+        };
+        let Some(function) = function else {
+            return Err(no_closed_form(f, d, span)
+                .label(user.span, "add `cdf(x) { … }` or `quantile(p) { … }` here"));
+        };
+        let all = self.fits(shape.as_ref().unwrap_or(&Shape::scalar()), x, span)?;
+        let p = match all.rank() {
+            0 => self.score_one(*id, function, args.clone(), Value::Num(x.clone()), span)?,
+            _ => self.elementwise_by(*id, function, args, x, &all, span)?,
+        };
+        Ok(match f {
+            LawFn::LogCdf => self.unary(UnaryFn::Log, &p, Kind::Real, span),
+            LawFn::LogCcdf => {
+                let minus = self.unary(UnaryFn::Neg, &p, Kind::Real, span);
+                self.unary(UnaryFn::Log1p, &minus, Kind::Real, span)
+            }
+            _ => p,
+        })
+    }
+
+    /// A method's value at each element: at once where its body works element by element, else one by one.
+    fn elementwise_by(
+        &mut self,
+        id: usize,
+        function: FnId,
+        args: &[Value],
+        x: &Tensor,
+        all: &Shape,
+        span: Span,
+    ) -> Result<Tensor> {
+        let model = self.model;
+        let body = &model.functions[function].body;
+        let value = body.value.as_deref().filter(|_| body.stmts.is_empty());
+        if let Some(value) = value
+            && self.is_by_element(value)?
+        {
+            let scores = self.method_at(function, args.to_vec(), Value::Num(x.clone()), span)?;
+            if scores.shape == *all {
+                return Ok(scores);
             }
         }
-        self.scores_apart(&f, args, x, shape, span)
+        let (args, x) = (self.spread_args(args, all, span), self.spread(x, all, span));
+        let mut scores = Vec::with_capacity(all.len());
+        for i in 0..all.len() {
+            self.step(span)?;
+            let args = self.args_at(&args, i, span);
+            let one = self.pick(&x, vec![i as u32], Shape::scalar(), span);
+            scores.push(self.score_one(id, function, args, Value::Num(one), span)?);
+        }
+        Ok(self.pack(&scores, all.clone(), Kind::Real, span))
     }
 
-    fn scores_apart(
+    /// Whether an expression over numbers works element by element on arrays: operators and functions of single numbers.
+    fn is_by_element(&mut self, e: &Expr) -> Result<bool> {
+        Ok(match &e.kind {
+            ExprKind::Int(_) | ExprKind::Real(_) | ExprKind::Place(Place::Local(_)) => true,
+            ExprKind::Place(place) => match self.get(*place, e.span)? {
+                Value::Num(t) => t.is_scalar(),
+                _ => false,
+            },
+            ExprKind::Unary(_, a) => self.is_by_element(a)?,
+            ExprKind::Binary(BinaryOp::MatMul | BinaryOp::And | BinaryOp::Or, ..) => false,
+            ExprKind::Binary(_, a, b) => self.is_by_element(a)? && self.is_by_element(b)?,
+            ExprKind::CallBuiltin {
+                builtin,
+                args,
+                named,
+            } => {
+                let mut all = super::builtin::is_elementwise(*builtin) && named.is_empty();
+                for a in args {
+                    all = all && self.is_by_element(a)?;
+                }
+                all
+            }
+            _ => false,
+        })
+    }
+
+    /// A method's value at one argument, which is one number.
+    fn score_one(
         &mut self,
-        f: &Value,
-        args: &[Value],
-        x: &Value,
-        shape: &Shape,
+        id: usize,
+        function: FnId,
+        args: Vec<Value>,
+        x: Value,
         span: Span,
     ) -> Result<Tensor> {
-        let t = self.number(x, span)?;
-        let mut scores = Vec::with_capacity(shape.len());
-        for i in 0..shape.len() {
-            self.step(span)?;
-            let one = self.pick(&t, vec![i as u32], Shape::scalar(), span);
-            scores.push(self.score_with(f, args, Value::Num(one), span)?);
+        let t = self.method_at(function, args, x, span)?;
+        if t.is_scalar() {
+            return Ok(t);
         }
-        Ok(self.pack(&scores, shape.clone(), Kind::Real, span))
+        let (user, body) = (
+            &self.model.distributions[id],
+            &self.model.functions[function].body,
+        );
+        let at = body.value.as_ref().map_or(body.span, |e| e.span);
+        Err(TraceError::model(
+            "odp::trace::not_one_number",
+            format!("`{}` gives {} for one value", user.name, super::words(&t)),
+            at,
+            "one number is needed",
+        )
+        .label(span, "asked for here")
+        .help("what belongs to one draw as a whole is summed: `sum(…)`"))
     }
 
-    fn score_with(&mut self, f: &Value, args: &[Value], x: Value, span: Span) -> Result<Tensor> {
-        let mut args = args.to_vec();
+    fn method_at(
+        &mut self,
+        function: FnId,
+        mut args: Vec<Value>,
+        x: Value,
+        span: Span,
+    ) -> Result<Tensor> {
         args.push(x);
-        let v = self.call(f, args, span)?;
+        let v = self.call(&method(function), args, span)?;
         self.number(&v, span)
     }
+}
+
+/// A number or an array of numbers.
+fn numbers(v: &Value) -> Option<&Tensor> {
+    match v {
+        Value::Num(t) => Some(t),
+        _ => None,
+    }
+}
+
+fn method(id: FnId) -> Value {
+    Value::Fn(Arc::new(FnValue::Closure {
+        id,
+        captured: Vec::new(),
+    }))
 }

@@ -157,8 +157,12 @@ pub enum DistKind {
         base: Arc<DistValue>,
         length: Tensor,
     },
-    /// A user's.
-    User { id: usize, args: Vec<Value> },
+    /// A user's: over numbers an array of independent ones of a shape, else (`None`) over what its sampler gives.
+    User {
+        id: usize,
+        args: Vec<Value>,
+        shape: Option<Shape>,
+    },
     /// A distribution whose distribution function and quantiles are known, restricted to an interval.
     Bounded {
         base: Arc<DistValue>,

@@ -313,6 +313,9 @@ impl Infer<'_> {
         let value = self.block(&function.body);
         let last = function.body.value.as_deref();
         let span = last.map_or(function.body.span, |e| e.span);
+        if let (Ty::Never, Some(e)) = (&value.ty, last) {
+            self.not_reached(e);
+        }
         self.give(&Arg {
             value,
             span,
@@ -367,7 +370,7 @@ impl Infer<'_> {
     }
 
     /// Reports a result that is unlike the function's first one.
-    fn results_agree(&mut self, arg: &Arg) {
+    pub(super) fn results_agree(&mut self, arg: &Arg) {
         if arg.value.ty.is_open() || arg.value.ty == Ty::Unit {
             return;
         }

@@ -183,24 +183,71 @@ impl Infer<'_> {
         }
     }
 
+    /// A user's distribution: with array arguments an array of independent ones, if it is over numbers for one element of
+    /// each; else what its sampler makes of the arrays.
     fn user(&mut self, index: usize, args: &[Option<Arg>], span: Span) -> Ty {
         let id = self.model.distributions[index].sample;
         let args: Vec<Arg> = args.iter().flatten().cloned().collect();
         if args.len() != self.model.functions[id].params.len() {
             return Ty::Any;
         }
-        let itself = Value::of(Ty::Fn(Callable::Closure(id, Vec::new())));
         let callee = Arg {
-            value: itself,
+            value: Value::of(Ty::Fn(Callable::Closure(id, Vec::new()))),
             span,
             expr: None,
         };
+        let ranks: Vec<usize> = args.iter().map(rank_of_numbers).collect();
+        if ranks.iter().any(|r| *r > 0)
+            && let Some(value) = self.one_of_each(&callee, &args, span)
+        {
+            self.drawn_by(index, ranks, true);
+            return match self.joint_sizes(&args) {
+                Some(sizes) => event(Ty::array(value, sizes), 0),
+                None => Ty::Any,
+            };
+        }
         let value = self.apply(&callee, &args, span).ty;
         let rank = value.parts().1.len();
         let number = matches!(value, Ty::Bool | Ty::Int | Ty::Real);
-        let so_far = self.draws_of[index].unwrap_or(true);
-        self.draws_of[index] = Some(so_far && number);
+        self.drawn_by(
+            index,
+            ranks.clone(),
+            number && ranks.iter().all(|r| *r == 0),
+        );
         event(value, rank)
+    }
+
+    /// What is drawn with one element of each array, if that is a number.
+    fn one_of_each(&mut self, callee: &Arg, args: &[Arg], span: Span) -> Option<Ty> {
+        let mut elements = args.to_vec();
+        for a in elements.iter_mut().filter(|a| rank_of_numbers(a) > 0) {
+            a.value = Value::of(a.value.ty.parts().0.clone());
+        }
+        let before = self.errors.len();
+        let value = self.apply(callee, &elements, span).ty;
+        let fits = self.errors.len() == before;
+        self.errors.truncate(before);
+        (fits && matches!(value, Ty::Bool | Ty::Int | Ty::Real)).then_some(value)
+    }
+
+    /// The shape that array arguments have together.
+    fn joint_sizes(&mut self, args: &[Arg]) -> Option<Vec<Size>> {
+        let mut arrays = args.iter().filter(|a| rank_of_numbers(a) > 0);
+        let first = arrays.next()?;
+        let mut sizes = first.value.ty.parts().1.to_vec();
+        for arg in arrays {
+            let own = arg.value.ty.parts().1.to_vec();
+            sizes = self.stretch(first, arg, &sizes, &own, "a distribution")?;
+        }
+        Some(sizes)
+    }
+
+    fn drawn_by(&mut self, index: usize, ranks: Vec<usize>, number: bool) {
+        let known = &mut self.draws_of[index];
+        match known.iter_mut().find(|(r, _)| *r == ranks) {
+            Some((_, so_far)) => *so_far &= number,
+            None => known.push((ranks, number)),
+        }
     }
 
     fn registered(&mut self, family: &Family, args: &[Option<Arg>]) -> Ty {
@@ -300,6 +347,14 @@ impl Infer<'_> {
                 _ => {}
             }
         }
+    }
+}
+
+/// The rank of an argument that is a number or an array of numbers; 0 for all else.
+fn rank_of_numbers(arg: &Arg) -> usize {
+    match arg.value.ty.parts() {
+        (Ty::Bool | Ty::Int | Ty::Real, sizes) => sizes.len(),
+        _ => 0,
     }
 }
 

@@ -201,11 +201,15 @@ impl Infer<'_> {
         let cond = self.arg(cond);
         self.boolean(&cond, "`if`");
         if let Some(Known::Bool(taken)) = cond.value.known {
-            return match (taken, otherwise) {
-                (true, _) => self.block(then),
-                (false, Some(otherwise)) => self.block(otherwise),
-                (false, None) => Value::of(Ty::Unit),
+            let (taken, other) = match taken {
+                true => (Some(then), otherwise),
+                false => (otherwise, Some(then)),
             };
+            let value = taken.map_or_else(|| Value::of(Ty::Unit), |b| self.block(b));
+            if let Some(other) = other {
+                self.not_taken(other, (&value, taken.and_then(|b| b.value.as_deref())));
+            }
+            return value;
         }
         self.conditional += 1;
         let start = self.drawn.len();
@@ -221,7 +225,7 @@ impl Infer<'_> {
     }
 
     /// No bool becomes a number because the other arm is one.
-    fn arms_agree(&mut self, (first, a): (&Value, &Expr), (second, b): (&Value, &Expr)) {
+    pub(super) fn arms_agree(&mut self, (first, a): (&Value, &Expr), (second, b): (&Value, &Expr)) {
         let number = |ty: &Ty| matches!(ty, Ty::Int | Ty::Real);
         let other = |ty: &Ty| matches!(ty, Ty::Bool | Ty::Str);
         let (x, y) = (&first.ty, &second.ty);

@@ -13,6 +13,7 @@ mod bind;
 mod builtin;
 mod call;
 mod dist;
+mod evident;
 mod expr;
 mod higher;
 mod index;
@@ -36,8 +37,8 @@ pub(super) struct Inferred {
     pub reports: Vec<Report>,
     /// The type of the program's result.
     pub result: Type,
-    /// For each user's distribution, whether its values are single numbers wherever it is used.
-    pub over_numbers: Vec<bool>,
+    /// For each user's distribution, which ranks of arguments make it one over numbers.
+    pub over_numbers: Vec<Vec<(Vec<usize>, bool)>>,
     /// Fields of the program's result that are strings.
     pub strings: Vec<Span>,
 }
@@ -59,7 +60,7 @@ pub(super) fn infer(model: &Model, globals: &[Slot], locals: &[Vec<Slot>]) -> In
         conditional: 0,
         lowest: usize::MAX,
         result: None,
-        draws_of: vec![None; model.distributions.len()],
+        draws_of: vec![Vec::new(); model.distributions.len()],
         strings: Vec::new(),
     };
     infer.block(&model.body);
@@ -69,7 +70,7 @@ pub(super) fn infer(model: &Model, globals: &[Slot], locals: &[Vec<Slot>]) -> In
     Inferred {
         reports,
         result: result.map_or(Type::Unit, |ty| infer.written(&ty)),
-        over_numbers: infer.draws_of.iter().map(|d| *d == Some(true)).collect(),
+        over_numbers: infer.draws_of,
         strings: infer.strings,
     }
 }
@@ -89,8 +90,8 @@ struct Infer<'m> {
     errors: Vec<Told>,
     /// How often a variable has changed its type: loops are repeated until it stays.
     changes: usize,
-    /// For each user's distribution, whether all its draws so far were single numbers; `None` before the first.
-    draws_of: Vec<Option<bool>>,
+    /// For each user's distribution, the ranks of its arguments so far, and whether all draws with them were numbers.
+    draws_of: Vec<Vec<(Vec<usize>, bool)>>,
     /// Fields of the program's result that are strings.
     strings: Vec<Span>,
     /// Draws in order, to join those of several arms that share a slot.

@@ -8,7 +8,7 @@ use super::super::visit::{self, Node};
 use super::effects::Effects;
 use super::{Lint, Scene};
 use crate::base::FileId;
-use crate::ir::{Block, Expr, ExprKind, FnId, Pattern, Place, Stmt, StmtKind};
+use crate::ir::{Block, CLOSURE, Expr, ExprKind, FnId, Pattern, Place, Stmt, StmtKind};
 
 /// All of them.
 pub(super) fn unused(scene: &Scene, effects: &Effects) -> Vec<Lint> {
@@ -102,7 +102,7 @@ fn parameter(scene: &Scene, declared: &Declared, read: &Read) -> Option<Lint> {
     let method = function.name.contains('.');
     let begins = (function.span.file, function.span.start);
     let handed_on = read.values.contains(&begins);
-    let named = function.name != "closure";
+    let named = function.name != CLOSURE;
     let idle = declared.reads == 0 && named && !method && !handed_on;
     idle.then(|| unread_name(declared))
 }

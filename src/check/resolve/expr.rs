@@ -7,7 +7,7 @@ use super::super::signature;
 use super::Resolver;
 use super::decl::{Body, signature_of};
 use crate::base::Span;
-use crate::ir::{Builtin, Expr, ExprKind};
+use crate::ir::{Builtin, CLOSURE, Expr, ExprKind};
 use crate::syntax::ast;
 
 impl Resolver<'_> {
@@ -118,6 +118,13 @@ impl Resolver<'_> {
             return ExprKind::Builtin(builtin);
         }
         match signature::of_distribution(name) {
+            // `StdNormal` has nothing to be called with.
+            Some((dist, signature)) if signature.params.is_empty() && !signature.rest => {
+                ExprKind::Dist {
+                    dist,
+                    args: Vec::new(),
+                }
+            }
             Some((dist, signature)) if !signature.rest => {
                 self.dist_function(dist, &signature, span)
             }
@@ -155,7 +162,7 @@ impl Resolver<'_> {
         self.functions.push(None);
         let id = self.functions.len() - 1;
         let head = Head {
-            signature: signature_of("closure", params),
+            signature: signature_of(CLOSURE, params),
             span,
         };
         self.heads.insert(id, head);
@@ -166,7 +173,7 @@ impl Resolver<'_> {
             ast::ExprKind::Block(block) => self.body(&Body::Block(block)),
             _ => self.body(&Body::Expr(body)),
         };
-        self.close_function(id, "closure", params, body, (memo, None, span));
+        self.close_function(id, CLOSURE, params, body, (memo, None, span));
         ExprKind::Closure(id)
     }
 }

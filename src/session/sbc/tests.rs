@@ -105,6 +105,8 @@ fn what_cannot_be_simulated_is_said_at_its_place() {
     assert_eq!(said(&factor, DATA), ("odp::session::not_simulable", 1));
     let improper = "data y: real[n]\nsample mu ~ Flat()\nobserve y ~ Normal(mu, 1)\n";
     assert_eq!(said(improper, DATA), ("odp::session::not_simulable", 1));
+    let twice = format!("{data}observe y ~ Normal(mu, 1)\nobserve y[0] ~ Normal(0, 2)\n");
+    assert_eq!(said(&twice, DATA), ("odp::trace::observed_twice", 1));
     let nothing = "sample mu ~ Normal(0, 1)\nfactor -mu ^ 2\n";
     assert_eq!(said(nothing, "{}"), ("odp::session::nothing_simulated", 1));
     let literal = "sample mu ~ Normal(0, 1)\nobserve 2.0 ~ Normal(mu, 1)\n";

@@ -173,6 +173,7 @@ impl Reader<'_> {
         let origin = Origin {
             file: self.file.to_string(),
             line,
+            column: false,
         };
         Ok(Ok(gather.finish(Shape(sizes.sizes), origin)))
     }

@@ -380,6 +380,7 @@ fn assigned(target: Expr) -> Result<(Ident, Vec<IndexArg>), (Span, Target)> {
         ExprKind::Sample(_) => Err((span, Target::Draw)),
         ExprKind::Field(..) => Err((span, Target::Field)),
         ExprKind::Call { .. } => Err((span, Target::Call)),
+        ExprKind::Binary(BinaryOp::Lt, ..) => Err((span, Target::Constrained)),
         _ => Err((span, Target::Other)),
     }
 }

@@ -65,6 +65,8 @@ impl Scene<'_> {
             "," if self.wanted.expression => Hint::Repeated,
             ";" if self.enclosing() == Some(FrameKind::Square) => Hint::Rows,
             ":" => return self.colon(),
+            "::" if self.enclosing() == Some(FrameKind::Square) => Hint::NoSteps,
+            "|" if self.within_density() => Hint::LogProb,
             "|" => Hint::Or,
             "?" => Hint::If,
             "->" => Hint::Closure,
@@ -91,6 +93,19 @@ impl Scene<'_> {
         })
     }
 
+    /// `normal_lpdf(x | mu, sigma)`.
+    fn within_density(&self) -> bool {
+        let Some((FrameKind::Paren, open)) = self.enclosing_at() else {
+            return false;
+        };
+        let name = open.checked_sub(1).map_or("", |i| self.text(i));
+        [
+            "_lpdf", "_lpmf", "_lcdf", "_lccdf", "_lupdf", "_lupmf", "_cdf",
+        ]
+        .iter()
+        .any(|ending| name.ends_with(ending))
+    }
+
     /// Whether the name of a binding has just been read.
     fn binds(&self) -> bool {
         self.enclosing().is_none() && (self.wanted.wants("=") || self.wanted.wants("in"))
@@ -101,7 +116,10 @@ impl Scene<'_> {
         let last = self.found + 1 >= self.segment.end || self.broken_before(self.found + 1);
         let first = self.word(0);
         let within = (self.segment.first..self.found).any(|i| self.text(i) == "in");
+        let side =
+            matches!(self.before(), "[" | ",") || matches!(self.text(self.found + 1), "]" | ",");
         match first {
+            _ if side && self.enclosing() == Some(FrameKind::Square) => Some(Hint::AllOfAxis),
             "if" | "for" | "while" | "fn" | "}" if last => Some(Hint::Braces),
             _ if within || self.enclosing() == Some(FrameKind::Square) => Some(Hint::RangeDots),
             _ if self.enclosing() == Some(FrameKind::Paren) && first != "fn" && first != "data" => {
@@ -121,6 +139,19 @@ impl Scene<'_> {
         Some(match found {
             word if self.before() == "." => Hint::NoPrefix(word.to_owned()),
             "_" if self.is(self.found, Kind::Name) => Hint::Discard,
+            "is" if !self.wanted.expression => Hint::DoubleEquals,
+            "in" if !matches!(self.word(0), "for" | "sample" | "observe")
+                && self.enclosing() != Some(FrameKind::Square) =>
+            {
+                Hint::Contains
+            }
+            _ if self.is(self.found, Kind::Str)
+                && matches!(self.before(), "f" | "r" | "b")
+                && self.touches(self.found) =>
+            {
+                Hint::NoTextHoles
+            }
+            _ if matches!(self.before(), "match" | "switch" | "case") => Hint::Choice,
             "elif" | "elsif" | "elseif" | "elseIf" => Hint::ElseIf,
             "then" | "do" | "begin" => Hint::Braces,
             "fn" | "lambda" | "function" => Hint::Closure,
@@ -185,6 +216,11 @@ impl Scene<'_> {
             true => Some(Hint::NewLine),
             false => None,
         }
+    }
+
+    /// Whether a token stands right behind the one before it.
+    fn touches(&self, i: usize) -> bool {
+        i > 0 && self.token(i - 1).end == self.token(i).start
     }
 
     fn is_sign(&self, i: usize) -> bool {

@@ -143,6 +143,7 @@ impl Scene<'_> {
                 Hint::DataColon
             }
             "elif" | "elsif" | "elseif" => Hint::ElseIf,
+            "with" | "plate" => Hint::Plate,
             "lambda" => Hint::Closure,
             _ => return None,
         };
@@ -252,11 +253,16 @@ impl Scene<'_> {
 
     /// The bracket of this statement around the token that does not fit.
     fn enclosing(&self) -> Option<FrameKind> {
+        self.enclosing_at().map(|(kind, _)| kind)
+    }
+
+    /// The bracket of this statement around the token that does not fit, and which token it is.
+    fn enclosing_at(&self) -> Option<(FrameKind, usize)> {
         let mut depth = 0usize;
         for i in (self.segment.first..self.found).rev() {
             match self.layout.roles[i] {
                 Role::Close(_) => depth += 1,
-                Role::Open(kind) if depth == 0 => return Some(kind),
+                Role::Open(kind) if depth == 0 => return Some((kind, i)),
                 Role::Open(_) => depth -= 1,
                 _ => {}
             }

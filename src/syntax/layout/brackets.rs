@@ -3,6 +3,7 @@
 use super::{Frame, FrameKind, Role, Walk};
 use crate::base::Span;
 use crate::syntax::error::{Noticed, SyntaxError};
+use crate::syntax::lexer::{CommentKind, ends_operand};
 
 impl Walk<'_> {
     pub(super) fn open(&mut self, i: usize) {
@@ -127,7 +128,26 @@ impl Walk<'_> {
             bracket: self.sign_of(open),
             noticed,
             why,
+            comment: self.comment_behind_operand(open),
         });
+    }
+
+    /// A line comment on an opening bracket's line, between it and what follows, right behind an operand.
+    fn comment_behind_operand(&self, open: usize) -> Option<Span> {
+        let from = self.token(open).end;
+        let line = self.lexed.mask[from..].find('\n');
+        let to = line.map_or(self.lexed.mask.len(), |n| from + n);
+        let comment = self
+            .lexed
+            .comments
+            .iter()
+            .find(|c| c.kind == CommentKind::Line && (from..to).contains(&c.start))?;
+        let before = self
+            .lexed
+            .tokens
+            .partition_point(|t| t.end <= comment.start);
+        let operand = before > open + 1 && ends_operand(self.token(before - 1), &self.lexed.mask);
+        operand.then(|| Span::new(self.file, comment.start, comment.start + 2))
     }
 
     pub(super) fn damage(&mut self) {

@@ -45,7 +45,11 @@ impl Lexer<'_> {
             .find(|c| !is_xid_continue(c))
             .unwrap_or(self.rest().len() - end);
         if tail > 0 && flaw.is_none() {
-            flaw = Some(Flaw::NumberTail { digits: end });
+            let suffix = is_suffix(&self.rest()[..end], &self.rest()[end..end + tail]);
+            flaw = Some(match suffix {
+                true => Flaw::Suffix,
+                false => Flaw::NumberTail { digits: end },
+            });
         }
         let spelled: String = self.rest()[..end].replace('_', "");
         if flaw.is_none() && real && spelled.parse::<f64>().is_ok_and(f64::is_infinite) {
@@ -172,4 +176,16 @@ pub(in crate::syntax) fn unescape(escape: &str) -> Option<(char, usize)> {
         }
         _ => None,
     }
+}
+
+/// What other languages write at a number to say its size or its base.
+fn is_suffix(digits: &str, tail: &str) -> bool {
+    const SUFFIXES: [&str; 18] = [
+        "L", "l", "LL", "ll", "f", "F", "d", "D", "u", "U", "ul", "UL", "j", "J", "i64", "f64",
+        "f32", "i32",
+    ];
+    let base = tail.strip_prefix(['x', 'X', 'b', 'o']).is_some_and(|rest| {
+        digits == "0" && !rest.is_empty() && rest.chars().all(|c| c.is_ascii_hexdigit())
+    });
+    base || SUFFIXES.contains(&tail)
 }
