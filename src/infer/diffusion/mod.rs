@@ -19,6 +19,7 @@ mod bend;
 mod buffer;
 mod candidates;
 mod categorical;
+mod equip;
 mod exactify;
 mod frame;
 mod fused;
