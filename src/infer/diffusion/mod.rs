@@ -18,6 +18,7 @@ mod average;
 mod buffer;
 mod candidates;
 mod categorical;
+mod equip;
 mod exactify;
 mod fused;
 mod layout;

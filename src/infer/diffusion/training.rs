@@ -1,7 +1,5 @@
 //! Training: denoising regression on particles, then off-policy trajectory balance, the best checkpoint kept.
 
-use std::sync::Arc;
-
 use rayon::prelude::*;
 
 use super::adam::Adam;
@@ -9,8 +7,7 @@ use super::average::{Learned, choices, set_choices};
 use super::buffer::Buffer;
 use super::candidates::Candidate;
 use super::layout::Points;
-use super::nets::{Kind, Plan, Wanted};
-use super::network::{Backend, Network, Sizes};
+use super::network::Network;
 use super::objective;
 use super::options::Recipe;
 use super::policy::{Lesson, Paths, Policy};
@@ -196,51 +193,6 @@ impl<'a> Trainer<'a> {
         let size = policy.network.as_ref().map_or(1, Network::work);
         let work = 6.0 * (self.recipe.batch_for(policy) * policy.schedule.len() * size) as f64;
         steps.min((WORK / work) as usize).max(steps.min(50))
-    }
-
-    /// Gives a policy the zero network.
-    pub fn equip(&self, policy: &mut Policy) -> Result<(), InferError> {
-        if policy.frames.dim == 0 {
-            return Ok(());
-        }
-        let sizes = Sizes {
-            inputs: policy.frames.dim,
-            contexts: policy.contexts(),
-            steps: policy.schedule.len(),
-            width: self.recipe.width_for(policy.frames.dim),
-            depth: self.recipe.depth,
-            outputs: 2 * policy.frames.dim,
-        };
-        let backend = match self.plan(policy) {
-            Some(plan) => Backend::Structured(Arc::new(plan)),
-            None => self.recipe.backend()?,
-        };
-        policy.network = Some(Network::new(
-            sizes,
-            self.recipe.activation,
-            backend,
-            &mut self.seed.stream("initial weights", 0),
-        ));
-        Ok(())
-    }
-
-    /// The program's structure as the recipe wants it in the network; `None` for a plain one.
-    fn plan(&self, policy: &Policy) -> Option<Plan> {
-        if self.recipe.net == Kind::Mlp {
-            return None;
-        }
-        let related = &self.target.structure().related;
-        let wanted = Wanted {
-            frames: &policy.frames,
-            continuous: &policy.layout.continuous,
-            steered: policy.steer.is_some(),
-            contexts: policy.contexts(),
-            steps: policy.schedule.len(),
-            width: self.recipe.width,
-            depth: self.recipe.depth,
-        };
-        let relations = related.relations(self.target.dim());
-        Plan::new(self.recipe.net, &relations, &wanted)
     }
 
     /// Judges a policy by fresh paths and by the held-out particles.
