@@ -7,7 +7,7 @@ use super::law::{ArrayLaw, Law};
 use super::matrix;
 use super::normal;
 use super::op::{Axis, BinaryFn, LawFn, Op, ReduceFn, ScanFn};
-use super::{bernoulli_logit, product, reduce, unary};
+use super::{bernoulli_logit, coin, product, reduce, unary};
 use crate::base::Shape;
 use crate::compute::special;
 use crate::dist::Univariate;
@@ -164,6 +164,10 @@ pub fn run(op: &Op, args: &[Arg], out: &mut [f64], lanes: usize) {
         }),
         Op::LogDet(n) => by_lane(args, out, lanes, |a, o| o[0] = matrix::log_det(*n, a[0])),
         Op::Transport(law) if normal::is_normal(law) => normal::transport(args, out, lanes),
+        Op::Transport(law) if coin::is_coin(law) => {
+            let last = coin::Last::default();
+            law_each(args, out, lanes, |p, z| last.transport(law, p, z))
+        }
         Op::Transport(law) => law_each(args, out, lanes, |p, z| law.transport(p, z)),
         Op::LogDensity(law) if normal::is_normal(law) => normal::log_density(args, out, lanes),
         Op::LogDensitySum(law, n) if normal::is_normal(law) => {
@@ -188,13 +192,16 @@ pub fn run(op: &Op, args: &[Arg], out: &mut [f64], lanes: usize) {
 }
 
 fn binary(f: BinaryFn, a: Arg, b: Arg, out: &mut [f64], lanes: usize) {
-    match f {
-        BinaryFn::Add => map2(a, b, out, lanes, |x, y| x + y),
-        BinaryFn::Sub => map2(a, b, out, lanes, |x, y| x - y),
-        BinaryFn::Mul => map2(a, b, out, lanes, |x, y| x * y),
-        BinaryFn::Div => map2(a, b, out, lanes, |x, y| x / y),
-        f => map2(a, b, out, lanes, |x, y| f.apply(x, y)),
+    /// A loop of its own for each of the cheap ones: which it is must not be asked for every number.
+    macro_rules! loops {
+        ($($own:ident)*) => {
+            match f {
+                $(BinaryFn::$own => map2(a, b, out, lanes, |x, y| BinaryFn::$own.apply(x, y)),)*
+                f => map2(a, b, out, lanes, |x, y| f.apply(x, y)),
+            }
+        };
     }
+    loops!(Add Sub Mul Div Min Max Eq Ne Lt Le Gt Ge And Or)
 }
 
 #[inline]
@@ -474,7 +481,7 @@ pub(super) fn law_fn(law: &Law, f: LawFn, p: &[f64], x: f64) -> f64 {
 }
 
 /// The noise z with Φ(z) = F, from the smaller tail.
-fn cell_edge(log_cdf: f64, log_ccdf: f64) -> f64 {
+pub(super) fn cell_edge(log_cdf: f64, log_ccdf: f64) -> f64 {
     if log_cdf < log_ccdf {
         special::inv_log_phi(log_cdf)
     } else {

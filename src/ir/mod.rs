@@ -19,6 +19,7 @@
 pub mod adjoint;
 mod bernoulli_logit;
 mod builtin;
+mod coin;
 pub mod kernel;
 pub mod law;
 mod matrix;
