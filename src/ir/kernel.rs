@@ -3,6 +3,7 @@
 //! A register holds an array for every lane, `[element, lane]`: all lanes of element 0, then of element 1, and so on.
 //! A known array has one value an element for all lanes. Elementwise operands have the result's length or one element.
 
+use super::evidence::Evidence;
 use super::law::{ArrayLaw, Law};
 use super::matrix;
 use super::normal;
@@ -179,8 +180,14 @@ pub fn run(op: &Op, args: &[Arg], out: &mut [f64], lanes: usize) {
         Op::LogDensitySum(law, n) if bernoulli_logit::is_bernoulli_logit(law) => {
             bernoulli_logit::log_density_sum(*n, args, out)
         }
-        Op::LogDensity(law) => log_density(law, args, out, lanes),
-        Op::LogDensitySum(law, n) => log_density_sum(law, *n, args, out, lanes),
+        Op::LogDensity(law) => match Evidence::of(law) {
+            Some(evidence) => evidence.log_density(args, out, lanes),
+            None => log_density(law, args, out, lanes),
+        },
+        Op::LogDensitySum(law, n) => match Evidence::of(law) {
+            Some(evidence) => evidence.log_density_sum(*n, args, out),
+            None => log_density_sum(law, *n, args, out, lanes),
+        },
         Op::LawFn(law, f) => law_each(args, out, lanes, |p, x| law_fn(law, *f, p, x)),
         Op::CellEdge(law) => law_each(args, out, lanes, |p, k| {
             cell_edge(law.log_cdf(p, k), law.log_ccdf(p, k))
@@ -459,7 +466,7 @@ fn log_density_sum(law: &Law, n: usize, args: &[Arg], out: &mut [f64], lanes: us
 }
 
 #[inline]
-fn density(law: &Law, p: &[f64], x: f64) -> f64 {
+pub(super) fn density(law: &Law, p: &[f64], x: f64) -> f64 {
     if x.is_nan() {
         f64::NAN
     } else {

@@ -20,6 +20,7 @@ pub mod adjoint;
 mod bernoulli_logit;
 mod builtin;
 mod coin;
+mod evidence;
 pub mod kernel;
 pub mod law;
 mod matrix;
