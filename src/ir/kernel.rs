@@ -8,7 +8,7 @@ use super::law::{ArrayLaw, Law};
 use super::matrix;
 use super::normal;
 use super::op::{Axis, BinaryFn, LawFn, Op, ReduceFn, ScanFn};
-use super::{bernoulli_logit, coin, product, reduce, unary};
+use super::{bernoulli_logit, chain, coin, product, reduce, unary};
 use crate::base::Shape;
 use crate::compute::special;
 use crate::dist::Univariate;
@@ -146,6 +146,7 @@ pub fn run(op: &Op, args: &[Arg], out: &mut [f64], lanes: usize) {
         Op::Unary(f) => unary::run(*f, args[0], out, lanes),
         Op::Binary(f) => binary(*f, args[0], args[1], out, lanes),
         Op::Select => select(args, out, lanes),
+        Op::Chain(steps) => chain::run(steps, args, out, lanes),
         Op::Take(indices) => take(indices, args[0], out, lanes),
         Op::Gather { rows, row } => gather(*rows, *row, args[0], args[1], out, lanes),
         Op::Pack => pack(args, out, lanes),

@@ -60,7 +60,9 @@ pub fn solve_lower_transposed(n: usize, m: usize, l: &[f64], b: &mut [f64]) {
 }
 
 fn take_away(row: &mut [f64], weight: f64, other: &[f64]) {
-    row.iter_mut().zip(other).for_each(|(x, y)| *x -= weight * y);
+    row.iter_mut()
+        .zip(other)
+        .for_each(|(x, y)| *x -= weight * y);
 }
 
 /// A⁻¹ b for `a: [n, n]` and `b: [n, m]`, by LU with partial pivoting.

@@ -19,6 +19,7 @@
 pub mod adjoint;
 mod bernoulli_logit;
 mod builtin;
+pub mod chain;
 mod coin;
 mod evidence;
 pub mod kernel;

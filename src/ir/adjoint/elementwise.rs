@@ -163,9 +163,7 @@ pub(super) fn select(args: &[Arg], bar: &[f64], bars: &mut Bars, lanes: usize) {
         uniform: false,
     };
     let truth = |t: bool| if t { 1.0 } else { 0.0 };
-    add_each(bars, 1, args, bar, n, |[c]| {
-        truth(c != 0.0 && !c.is_nan())
-    });
+    add_each(bars, 1, args, bar, n, |[c]| truth(c != 0.0 && !c.is_nan()));
     add_each(bars, 2, args, bar, n, |[c]| truth(c == 0.0));
 }
 
