@@ -1,19 +1,23 @@
 //! What one number of log r and of its gradient costs: for the examples, and for programs that grow.
 //!
-//! `cargo bench --bench micro` prints three tables; `-- examples`, `-- growth` or `-- batch` prints one. Figures are the fastest of many
-//! short runs in one process, noise drawn beforehand. Times of single evaluations are what a chain pays.
+//! `cargo bench --bench micro` prints three tables; `-- examples`, `-- growth` or `-- batch` prints one, `-- MODEL.odp DATA.json`
+//! the line of one program. Figures are the fastest of many short runs in one process, noise drawn beforehand. Times of single
+//! evaluations are what a chain pays. `PASSES=fold,cse,…` chooses the compiler's passes.
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use odp::{Bound, Inputs, Limits, NoFiles, Session};
+use odp::{Bound, Inputs, Limits, NoFiles, Passes, Session};
 
 fn main() {
     let only: Vec<String> = std::env::args()
         .skip(1)
         .filter(|a| !a.starts_with('-'))
         .collect();
+    if let Some(model) = only.first().filter(|a| a.ends_with(".odp")) {
+        return program(model, only.get(1));
+    }
     let wanted = |name: &str| only.is_empty() || only.iter().any(|o| o == name);
     if wanted("examples") {
         examples();
@@ -32,7 +36,30 @@ fn bound(text: &str, data: Option<Vec<u8>>) -> Option<Bound> {
         None => Inputs::default(),
     };
     let program = Session::compile("model.odp", text, Arc::new(NoFiles)).ok()?;
-    program.bind(&inputs, &Limits::default()).ok()
+    program.bind(&inputs, &limits()).ok()
+}
+
+fn limits() -> Limits {
+    let passes = std::env::var("PASSES").unwrap_or_else(|_| "all".to_string());
+    Limits {
+        passes: Passes::parse(&passes).expect("names of passes"),
+        ..Limits::default()
+    }
+}
+
+/// Microseconds of one program's evaluations, one at a time and in batches.
+fn program(model: &str, data: Option<&String>) {
+    let text = std::fs::read_to_string(model).expect("a program");
+    let data = data.map(|path| std::fs::read(path).expect("a data file"));
+    let bound = bound(&text, data).expect("a program that goes with its data");
+    let each = |batch, gradient| 1e6 * seconds(&bound, batch, gradient, 1.0);
+    println!(
+        "{model}: µs of log r {:.2}, of its gradient {:.2}; in batches {:.2}, {:.2}",
+        each(1, false),
+        each(1, true),
+        each(256, false),
+        each(256, true)
+    );
 }
 
 /// Seconds of one execution's evaluation, `batch` at a time: the fastest of many short runs within about `budget` seconds,

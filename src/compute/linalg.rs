@@ -176,3 +176,79 @@ pub fn times_transposed_adjoint(a: &[f64], n: usize, bar: &[f64]) -> Vec<f64> {
         .map(|e| (0..n).map(|k| both(e / n, k) * a[k * n + e % n]).sum())
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A covariance with rows that are much alike, and a matrix without symmetry.
+    fn matrices(n: usize) -> (Vec<f64>, Vec<f64>) {
+        let covariance = |i: usize, j: usize| {
+            let d = (i as f64 - j as f64) / 3.0;
+            (-0.5 * d * d).exp() + if i == j { 0.1 } else { 0.0 }
+        };
+        let all = || (0..n * n).map(|e| (e / n, e % n));
+        (
+            all().map(|(i, j)| covariance(i, j)).collect(),
+            all()
+                .map(|(i, j)| (1.3 * i as f64 + 0.7 * (j * j) as f64).sin())
+                .collect(),
+        )
+    }
+
+    fn near(a: &[f64], b: &[f64]) -> bool {
+        let size = b.iter().fold(0.0f64, |m, x| m.max(x.abs()));
+        a.iter().zip(b).all(|(a, b)| (a - b).abs() <= 1e-12 * size)
+    }
+
+    #[test]
+    fn factors_and_inverses_of_all_sizes() {
+        for n in [1, 2, 8, 9, 15, 16, 17, 31, 33, 50, 64, 100, 161, 200] {
+            let (m, bar) = matrices(n);
+            let l = cholesky(&m, n).expect("positive definite");
+            assert!(near(&times_transposed(&l, n), &m), "factor of {n}");
+            assert!((0..n * n).all(|e| e % n <= e / n || l[e] == 0.0));
+            let inverse = inverse_from_cholesky(&l, n);
+            let (mut x, mut y) = (bar[..n].to_vec(), vec![0.0; n]);
+            solve_lower(&l, n, &mut x);
+            solve_lower_transposed(&l, n, &mut x);
+            for i in 0..n {
+                y[i] = (0..n).map(|j| inverse[i * n + j] * bar[j]).sum();
+            }
+            assert!(near(&x, &y), "inverse of {n}");
+            let back: Vec<f64> = (0..n)
+                .map(|i| (0..n).map(|j| m[i * n + j] * x[j]).sum())
+                .collect();
+            assert!(near(&back, &bar[..n]), "solution of {n}");
+            // The derivative along a direction that keeps the matrix symmetric, by differences.
+            let slopes = cholesky_adjoint(&l, n, &bar);
+            let way: Vec<f64> = (0..n * n).map(|e| ((e / n + e % n) as f64).cos()).collect();
+            let at = |h: f64| -> f64 {
+                let moved: Vec<f64> = m.iter().zip(&way).map(|(m, w)| m + h * w).collect();
+                let l = cholesky(&moved, n).expect("positive definite");
+                let lower = (0..n * n).filter(|e| e % n <= e / n);
+                lower.map(|e| l[e] * bar[e]).sum()
+            };
+            let h = 1e-5;
+            let difference = (8.0 * (at(h) - at(-h)) - (at(2.0 * h) - at(-2.0 * h))) / (12.0 * h);
+            let slope: f64 = slopes.iter().zip(&way).map(|(s, w)| s * w).sum();
+            assert!(
+                (slope - difference).abs() < 1e-6 * (1.0 + slope.abs()),
+                "{n}: {slope} {difference}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_not_positive_definite_has_no_factor() {
+        for n in [2, 8, 9, 40, 200] {
+            let (mut m, _) = matrices(n);
+            m[n * n - 1] = -1.0;
+            assert!(cholesky(&m, n).is_none(), "{n}");
+            m[n * n - 1] = f64::NAN;
+            assert!(cholesky(&m, n).is_none(), "{n}");
+            m[n * n - 1] = f64::INFINITY;
+            assert!(cholesky(&m, n).is_none(), "{n}");
+        }
+    }
+}

@@ -3,11 +3,12 @@
 //! A register holds an array for every lane, `[element, lane]`: all lanes of element 0, then of element 1, and so on.
 //! A known array has one value an element for all lanes. Elementwise operands have the result's length or one element.
 
+use super::evidence::Evidence;
 use super::law::{ArrayLaw, Law};
 use super::matrix;
 use super::normal;
 use super::op::{Axis, BinaryFn, LawFn, Op, ReduceFn, ScanFn};
-use super::{bernoulli_logit, cauchy, product, reduce, unary};
+use super::{bernoulli_logit, cauchy, chain, coin, product, reduce, unary};
 use crate::base::Shape;
 use crate::compute::special;
 use crate::dist::Univariate;
@@ -145,6 +146,7 @@ pub fn run(op: &Op, args: &[Arg], out: &mut [f64], lanes: usize) {
         Op::Unary(f) => unary::run(*f, args[0], out, lanes),
         Op::Binary(f) => binary(*f, args[0], args[1], out, lanes),
         Op::Select => select(args, out, lanes),
+        Op::Chain(steps) => chain::run(steps, args, out, lanes),
         Op::Take(indices) => take(indices, args[0], out, lanes),
         Op::Gather { rows, row } => gather(*rows, *row, args[0], args[1], out, lanes),
         Op::Pack => pack(args, out, lanes),
@@ -164,6 +166,10 @@ pub fn run(op: &Op, args: &[Arg], out: &mut [f64], lanes: usize) {
         }),
         Op::LogDet(n) => by_lane(args, out, lanes, |a, o| o[0] = matrix::log_det(*n, a[0])),
         Op::Transport(law) if normal::is_normal(law) => normal::transport(args, out, lanes),
+        Op::Transport(law) if coin::is_coin(law) => {
+            let last = coin::Last::default();
+            law_each(args, out, lanes, |p, z| last.transport(law, p, z))
+        }
         Op::Transport(law) => match cauchy::of_noise(law) {
             Some(of_noise) => cauchy::transport(of_noise, args, out, lanes),
             None => law_each(args, out, lanes, |p, z| law.transport(p, z)),
@@ -178,8 +184,14 @@ pub fn run(op: &Op, args: &[Arg], out: &mut [f64], lanes: usize) {
         Op::LogDensitySum(law, n) if bernoulli_logit::is_bernoulli_logit(law) => {
             bernoulli_logit::log_density_sum(*n, args, out)
         }
-        Op::LogDensity(law) => log_density(law, args, out, lanes),
-        Op::LogDensitySum(law, n) => log_density_sum(law, *n, args, out, lanes),
+        Op::LogDensity(law) => match Evidence::of(law) {
+            Some(evidence) => evidence.log_density(args, out, lanes),
+            None => log_density(law, args, out, lanes),
+        },
+        Op::LogDensitySum(law, n) => match Evidence::of(law) {
+            Some(evidence) => evidence.log_density_sum(*n, args, out),
+            None => log_density_sum(law, *n, args, out, lanes),
+        },
         Op::LawFn(law, f) => law_each(args, out, lanes, |p, x| law_fn(law, *f, p, x)),
         Op::CellEdge(law) => law_each(args, out, lanes, |p, k| {
             cell_edge(law.log_cdf(p, k), law.log_ccdf(p, k))
@@ -191,13 +203,16 @@ pub fn run(op: &Op, args: &[Arg], out: &mut [f64], lanes: usize) {
 }
 
 fn binary(f: BinaryFn, a: Arg, b: Arg, out: &mut [f64], lanes: usize) {
-    match f {
-        BinaryFn::Add => map2(a, b, out, lanes, |x, y| x + y),
-        BinaryFn::Sub => map2(a, b, out, lanes, |x, y| x - y),
-        BinaryFn::Mul => map2(a, b, out, lanes, |x, y| x * y),
-        BinaryFn::Div => map2(a, b, out, lanes, |x, y| x / y),
-        f => map2(a, b, out, lanes, |x, y| f.apply(x, y)),
+    /// A loop of its own for each of the cheap ones: which it is must not be asked for every number.
+    macro_rules! loops {
+        ($($own:ident)*) => {
+            match f {
+                $(BinaryFn::$own => map2(a, b, out, lanes, |x, y| BinaryFn::$own.apply(x, y)),)*
+                f => map2(a, b, out, lanes, |x, y| f.apply(x, y)),
+            }
+        };
     }
+    loops!(Add Sub Mul Div Min Max Eq Ne Lt Le Gt Ge And Or)
 }
 
 #[inline]
@@ -455,7 +470,7 @@ fn log_density_sum(law: &Law, n: usize, args: &[Arg], out: &mut [f64], lanes: us
 }
 
 #[inline]
-fn density(law: &Law, p: &[f64], x: f64) -> f64 {
+pub(super) fn density(law: &Law, p: &[f64], x: f64) -> f64 {
     if x.is_nan() {
         f64::NAN
     } else {
@@ -477,7 +492,7 @@ pub(super) fn law_fn(law: &Law, f: LawFn, p: &[f64], x: f64) -> f64 {
 }
 
 /// The noise z with Φ(z) = F, from the smaller tail.
-fn cell_edge(log_cdf: f64, log_ccdf: f64) -> f64 {
+pub(super) fn cell_edge(log_cdf: f64, log_ccdf: f64) -> f64 {
     if log_cdf < log_ccdf {
         special::inv_log_phi(log_cdf)
     } else {

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::chain::Chain;
 use super::law::{ArrayLaw, Law};
 use crate::compute::special;
 use crate::compute::wide::Panels;
@@ -137,6 +138,8 @@ pub enum Op {
     Reduce(ReduceFn, Axis),
     /// Along one axis.
     Scan(ScanFn, Axis),
+    /// Elementwise operations one after another, a piece of the elements at a time.
+    Chain(Arc<Chain>),
     /// `[m, k] @ [k, n]`.
     MatMul { m: usize, k: usize, n: usize },
     /// A known matrix by `[k, n]`; the number is n.

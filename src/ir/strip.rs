@@ -57,6 +57,25 @@ impl Strip {
         }
     }
 
+    /// As [`Self::of`], where room is made only if it is needed: filling it takes as long as some operations.
+    #[inline]
+    pub(super) fn of_lazily<'a>(
+        &self,
+        a: &Arg<'a>,
+        room: &'a mut Option<[f64; WIDTH]>,
+    ) -> &'a [f64] {
+        let single = a.len == 1;
+        let element = if single { 0 } else { self.element };
+        let same = match self.lanes {
+            1 => single.then(|| a.data[0]),
+            _ => a.uniform.then(|| a.data[element]),
+        };
+        match same {
+            Some(x) => &room.insert([x; WIDTH])[..self.width],
+            None => &a.data[element * self.lanes + self.lane..][..self.width],
+        }
+    }
+
     /// Adds numbers of this strip to the bar of operand `i`, which has `len` elements.
     #[inline]
     pub(super) fn add(&self, bars: &mut Bars, i: usize, len: usize, numbers: &[f64]) {

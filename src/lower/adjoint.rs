@@ -180,28 +180,28 @@ fn taking_part(
     home: impl Fn(&Operand) -> Option<usize>,
 ) -> Vec<bool> {
     let n = tape.instructions.len();
-    let carried = |i: usize| -> Vec<usize> {
-        match &tape.instructions[i] {
-            Instruction::Load { .. } => Vec::new(),
-            Instruction::Run { op, args, .. } => (0..args.len())
-                .filter(|&k| adjoint::carries(op, k, args.len()))
-                .filter_map(|k| home(&args[k]))
-                .collect(),
-        }
+    let carried = |i: usize| {
+        let (op, args) = match &tape.instructions[i] {
+            Instruction::Load { .. } => (None, &[][..]),
+            Instruction::Run { op, args, .. } => (Some(op), &args[..]),
+        };
+        let carries = move |k: usize| op.is_some_and(|op| adjoint::carries(op, k, args.len()));
+        let own = (0..args.len()).filter(move |&k| carries(k));
+        own.filter_map(|k| home(&args[k]))
     };
     let mut moved = vec![false; n];
     let mut moves = vec![false; n];
     for i in 0..n {
         let is_noise = matches!(tape.instructions[i], Instruction::Load { .. });
-        moved[i] = is_noise || carried(i).iter().any(|&a| moved[a]);
+        moved[i] = is_noise || carried(i).any(|a| moved[a]);
     }
     seeds
         .iter()
         .filter_map(|&s| home(&tape.outputs[s]))
         .for_each(|h| moves[h] = true);
-    for i in (0..n).rev().filter(|&i| moved[i]).collect::<Vec<_>>() {
-        if moves[i] {
-            carried(i).iter().for_each(|&a| moves[a] = true);
+    for i in (0..n).rev() {
+        if moved[i] && moves[i] {
+            carried(i).for_each(|a| moves[a] = true);
         }
     }
     moved.iter().zip(moves).map(|(a, b)| *a && b).collect()

@@ -21,6 +21,14 @@ impl Component {
             .collect()
     }
 
+    /// The statement at which one execution fails numerically; what follows a weight of 0 is not executed.
+    pub fn failure(&self, z: &[f64]) -> Option<(TermKind, Span)> {
+        let weights = self.weights(z);
+        let ends = |w: f64| w.is_nan() || w == f64::NEG_INFINITY;
+        let (kind, weight, span) = weights.into_iter().find(|(_, w, _)| ends(*w))?;
+        weight.is_nan().then_some((kind, span))
+    }
+
     /// The first operation of a failing statement whose value is not a number though its operands are, with those.
     pub fn origin_of_failure(
         &self,

@@ -31,10 +31,10 @@ pub(super) struct Weighed {
 
 /// One element of a discrete site, as the tapes see it.
 #[derive(Clone, Debug)]
-struct SiteElement {
-    column: usize,
-    value: usize,
-    element: usize,
+pub(super) struct SiteElement {
+    pub(super) column: usize,
+    pub(super) value: usize,
+    pub(super) element: usize,
     mask: Option<usize>,
     log_p: usize,
     low: usize,
@@ -49,8 +49,10 @@ pub struct Component {
     pub copies: Vec<Vec<usize>>,
     structure: Structure,
     pub(super) terms: Vec<Weighed>,
-    sites: Vec<SiteElement>,
+    pub(super) sites: Vec<SiteElement>,
     overflow_output: Option<usize>,
+    /// The tape of what says whether an execution runs past the unrolling bound, and of nothing else.
+    pub(super) bound: Option<Tape>,
     pub(super) noise: Tape,
     /// The tape that loads values at discrete sites; where there are none, it is the other one.
     given: Option<Tape>,
@@ -59,11 +61,11 @@ pub struct Component {
     pub(super) spaces: Mutex<Vec<Workspace>>,
     /// Registers that one-block evaluations have used and will use again.
     blocks: Mutex<Vec<Block>>,
-    overflow: Option<Overflow>,
+    pub(super) overflow: Option<Overflow>,
     failed: AtomicU64,
     pub(super) evaluated: AtomicU64,
-    overflowed: AtomicU64,
-    error: Mutex<Option<TraceError>>,
+    pub(super) overflowed: AtomicU64,
+    pub(super) error: Mutex<Option<TraceError>>,
 }
 
 /// What a row of inputs holds at discrete sites.
@@ -151,12 +153,19 @@ impl Component {
         if !passes.has("dead") {
             rewritten.roots.extend(rewritten.graph.ids());
         }
-        let tape = |given: &HashMap<NodeId, Vec<usize>>| {
-            let (graph, roots) = (&rewritten.graph, &rewritten.roots);
-            Tape::new(graph, roots, width, |c| columns[&c], given)
+        let tape = |roots: &[NodeId], given: &HashMap<NodeId, Vec<usize>>| {
+            Tape::new(&rewritten.graph, roots, width, |c| columns[&c], given)
         };
-        let noise = tape(&HashMap::new());
-        let with_values = (!given.is_empty()).then(|| tape(&rewritten.given));
+        // What belongs to values at discrete sites is not computed where noise is given: a stand-in keeps its place.
+        let mut from_noise = rewritten.roots.clone();
+        for s in &sites {
+            for output in [s.log_p, s.low, s.high] {
+                from_noise[output] = from_noise[s.value];
+            }
+        }
+        let noise = tape(&from_noise, &HashMap::new());
+        let bound = overflow_output.map(|o| tape(&[rewritten.roots[o]], &HashMap::new()));
+        let with_values = (!given.is_empty()).then(|| tape(&rewritten.roots, &rewritten.given));
         let hard = terms.iter().any(|t| t.kind == TermKind::Condition);
         let jumps = smooth::jumps(graph, chosen, overflow_output.is_some());
         Component {
@@ -178,6 +187,7 @@ impl Component {
             terms,
             sites,
             overflow_output,
+            bound,
             noise,
             given: with_values,
             overflow,
@@ -202,36 +212,22 @@ impl Component {
         (0..1 + self.copies.len()).map(of)
     }
 
-    /// Share of executions that ran past the unrolling bound.
-    pub fn overflow_rate(&self) -> f64 {
-        let n = self.evaluated.load(Ordering::Relaxed);
-        if n == 0 {
-            0.0
-        } else {
-            self.overflowed.load(Ordering::Relaxed) as f64 / n as f64
-        }
-    }
-
-    /// The first fault or limit that stopped an execution beyond the bound.
-    pub fn error(&self) -> Option<TraceError> {
-        self.error
-            .lock()
-            .expect("no thread panics while it holds this")
-            .clone()
-    }
-
     /// Forgets what was counted so far.
     pub fn reset_counts(&self) {
         self.set_counts([0; 3]);
     }
 
-    /// Whether one execution runs past the unrolling bound, and the key of its noise beyond it.
-    pub fn overflow_key(&self, z: &[f64]) -> Option<u64> {
-        let output = self.overflow_output?;
+    /// Which of some rows fail numerically on the tape, before anything gives them weight 0.
+    pub fn failing(&self, z: &[f64]) -> Vec<bool> {
+        let (dim, lanes) = (self.coordinates.len().max(1), self.noise.lanes);
         let mut block = Block::default();
-        self.noise.run_lanes(z, 1, &mut block);
-        (self.noise.value(&block, output, 0, 0) != 0.0)
-            .then(|| self.key(&self.noise, &block, z, 0, Inputs::Noise))
+        let mut failing = Vec::with_capacity(z.len() / dim);
+        for rows in z.chunks(lanes * dim) {
+            let n = rows.len() / dim;
+            self.noise.run_lanes(rows, n, &mut block);
+            failing.extend((0..n).map(|lane| self.lane(&self.noise, &block, lane, None).is_nan()));
+        }
+        failing
     }
 
     /// Whether a term is part of an execution's sum.
@@ -349,67 +345,7 @@ impl Component {
         log_r
     }
 
-    /// An execution past the bound: finished by the interpreter, with prior noise of its own.
-    fn beyond(&self, tape: &Tape, block: &Block, lane: usize, row: &[f64], kind: Inputs) -> f64 {
-        self.overflowed.fetch_add(1, Ordering::Relaxed);
-        if self
-            .error
-            .lock()
-            .expect("no thread panics while it holds this")
-            .is_some()
-        {
-            // The run ends with the first execution's fault: there is no need to find it again.
-            return f64::NAN;
-        }
-        let overflow = self
-            .overflow
-            .as_ref()
-            .expect("a tape that can overflow knows how to go on");
-        let key = self.key(tape, block, row, lane, kind);
-        let values: HashMap<usize, f64> = match kind {
-            Inputs::Noise => HashMap::new(),
-            Inputs::Values => self
-                .sites
-                .iter()
-                .map(|s| (self.coordinates[s.column], row[s.column]))
-                .collect(),
-        };
-        match overflow.log_weight(&self.coordinates, row, key, &values) {
-            Ok(w) => w,
-            Err(e) => {
-                self.error
-                    .lock()
-                    .expect("no thread panics while it holds this")
-                    .get_or_insert(e);
-                f64::NAN
-            }
-        }
-    }
-
-    /// Names an execution by its continuous noise and its discrete values, whichever way those are given.
-    fn key(&self, tape: &Tape, block: &Block, row: &[f64], lane: usize, kind: Inputs) -> u64 {
-        let mut is_site = vec![false; row.len()];
-        let mut h = 0xcbf2_9ce4_8422_2325u64;
-        let mut add = |x: u64| h = (h ^ x).wrapping_mul(0x0100_0000_01b3).rotate_left(29);
-        for s in &self.sites {
-            is_site[s.column] = true;
-            if self.reached(tape, block, s, lane) {
-                let k = if kind == Inputs::Values {
-                    row[s.column]
-                } else {
-                    tape.value(block, s.value, s.element, lane)
-                };
-                add((k as i64) as u64 ^ ((s.column as u64) << 40));
-            }
-        }
-        row.iter()
-            .zip(is_site)
-            .filter(|(_, site)| !site)
-            .for_each(|(x, _)| add(x.to_bits()));
-        h
-    }
-
-    fn reached(&self, tape: &Tape, block: &Block, s: &SiteElement, lane: usize) -> bool {
+    pub(super) fn reached(&self, tape: &Tape, block: &Block, s: &SiteElement, lane: usize) -> bool {
         s.mask.is_none_or(|m| tape.value(block, m, 0, lane) == 1.0)
     }
 }

@@ -1,6 +1,7 @@
 //! Noise graph to functions: f(z) for the outputs, and log r(z) for each independent component.
 
 mod adjoint;
+mod beyond;
 mod blame;
 mod component;
 mod discrete;

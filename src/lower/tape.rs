@@ -79,7 +79,10 @@ impl Tape {
             width,
             lanes: 1,
         };
-        let mut places: HashMap<NodeId, Operand> = HashMap::new();
+        let mut places: Vec<Option<Operand>> = vec![None; graph.len()];
+        let at = |places: &[Option<Operand>], id: NodeId| {
+            places[id.index()].expect("operands stand before their users")
+        };
         for id in graph.ids().filter(|id| needed[id.index()]) {
             let node = graph.node(id);
             let len = node.shape.len();
@@ -95,7 +98,7 @@ impl Tape {
                     tape.load((*first..first + len).map(&column).collect())
                 }
                 (op, None) => {
-                    let args = node.args.iter().map(|a| places[a]).collect();
+                    let args = node.args.iter().map(|a| at(&places, *a)).collect();
                     let offset = tape.reserve(len);
                     tape.instructions.push(Instruction::Run {
                         op: op.clone(),
@@ -106,9 +109,9 @@ impl Tape {
                     Operand::Register { offset, len }
                 }
             };
-            places.insert(id, place);
+            places[id.index()] = Some(place);
         }
-        tape.outputs = roots.iter().map(|r| places[r]).collect();
+        tape.outputs = roots.iter().map(|r| at(&places, *r)).collect();
         tape.lanes = lanes(tape.registers);
         tape
     }

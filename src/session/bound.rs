@@ -26,7 +26,7 @@ use crate::trace::{self, NoiseSite, TermKind};
 /// Prior executions that are looked at before inference.
 const PRIOR_LOOK: usize = 1000;
 /// Of large programs fewer executions are run, so that about this many numbers are computed.
-const LOOK_NUMBERS: usize = 20_000_000;
+const LOOK_NUMBERS: usize = 4_000_000;
 const FEWEST_LOOKS: usize = 16;
 /// How much further a program is unrolled whose posterior lies beyond the bound; no further than this on its own.
 pub(super) const DEEPER: usize = 8;
@@ -253,17 +253,22 @@ impl Bound {
         }
     }
 
-    pub(super) fn prior_overflow(&self) -> f64 {
+    /// Whether less than this share of the prior's executions runs past the unrolling bound. The look ends as soon as that is
+    /// clear.
+    pub(super) fn seldom_overflows(&self, share: f64) -> bool {
         let Some(component) = self.lowered.components.first() else {
-            return 0.0;
+            return true;
         };
-        let n = 4 * PRIOR_LOOK;
-        let z = standard_normals(LOOK, "unroll", n * component.dim());
-        let over = z
-            .chunks_exact(component.dim().max(1))
-            .filter(|row| component.overflow_key(row).is_some())
-            .count();
-        over as f64 / n as f64
+        let (dim, mut left) = (component.dim(), 4 * PRIOR_LOOK);
+        let enough = (share * left as f64).ceil() as usize;
+        let mut stream = LOOK.stream("unroll", 0);
+        let rows = |most: usize| {
+            let n = most.min(left);
+            left -= n;
+            let noise = (0..n * dim).map(|_| StandardNormal.sample(&mut stream));
+            (n > 0).then(|| noise.collect())
+        };
+        component.overflowing(enough, rows) < enough
     }
 
     /// Runs some executions of the prior: failures are reported with their place, faults are errors.
@@ -281,26 +286,22 @@ impl Bound {
             let dim = component.dim();
             let n = self.looks();
             let z = standard_normals(LOOK, "look", n * dim);
-            let mut first = None;
-            let mut here = 0;
             let mut log_r = vec![0.0; n];
             component.log_r(&z, &mut log_r);
-            let weightless = z
+            let weightless: Vec<f64> = z
                 .chunks_exact(dim)
                 .zip(&log_r)
-                .filter(|(_, w)| **w == f64::NEG_INFINITY);
-            for (row, _) in weightless {
-                let weights = component.weights(row);
-                // What follows a weight of 0 is not executed.
-                let end = weights
-                    .iter()
-                    .position(|(_, w, _)| *w == f64::NEG_INFINITY)
-                    .unwrap_or(weights.len());
-                if let Some((kind, _, span)) = weights[..end].iter().find(|(_, w, _)| w.is_nan()) {
-                    here += 1;
-                    first.get_or_insert((*kind, *span, row.to_vec()));
-                }
-            }
+                .filter(|(_, w)| **w == f64::NEG_INFINITY)
+                .flat_map(|(row, _)| row)
+                .copied()
+                .collect();
+            let failing = component.failing(&weightless);
+            let here = failing.iter().filter(|f| **f).count();
+            let first = failing.iter().position(|f| *f).and_then(|i| {
+                let row = &weightless[i * dim..(i + 1) * dim];
+                let (kind, span) = component.failure(row)?;
+                Some((kind, span, row.to_vec()))
+            });
             failed += here;
             total += n;
             if let Some((kind, span, row)) = first {

@@ -23,7 +23,7 @@ fn compiled(text: &str, passes: Passes) -> Bound {
 }
 
 fn without_split() -> Passes {
-    Passes::parse("fold,cse,dead,simplify,stats,gemm,plates").unwrap()
+    Passes::parse("fold,cse,dead,simplify,stats,gemm,fuse,plates").unwrap()
 }
 
 /// log r at some prior noise, and the sum of the sizes of its parts.

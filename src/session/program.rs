@@ -147,7 +147,7 @@ impl Program {
         if unroll.is_none() {
             for n in UNROLL.into_iter().skip(1) {
                 if !bound.may_overflow()
-                    || bound.prior_overflow() < RARE
+                    || bound.seldom_overflows(RARE)
                     || bound.size() > MAX_UNROLLED_NODES
                 {
                     break;

@@ -8,13 +8,14 @@
 //! operands are one node, and operations on known numbers are done at once.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
 use petgraph::graph::{DiGraph, NodeIndex};
 
 use crate::base::{Shape, Span};
-use crate::ir::Op;
 use crate::ir::kernel::{self, Arg};
+use crate::ir::{Axis, BinaryFn, Op, ReduceFn, UnaryFn};
 
 /// A node of the graph.
 pub type NodeId = NodeIndex<u32>;
@@ -102,7 +103,7 @@ impl NoiseSite {
 #[derive(Clone, Debug, Default)]
 pub struct NoiseGraph {
     nodes: DiGraph<Node, u32>,
-    known: HashMap<Key, NodeId>,
+    known: HashMap<Key, NodeId, BuildHasherDefault<Mix>>,
     /// Number of noise coordinates.
     pub dim: usize,
     /// Blocks of noise in the program's order.
@@ -131,17 +132,59 @@ const STAND_IN: usize = 1 << 40;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Key(Name, Vec<u32>, Vec<usize>);
 
-/// What an operation is, apart from its operands. Many indices are no text.
+/// A quick hash: a graph looks up every operation that a program makes.
+#[derive(Clone, Copy, Debug, Default)]
+struct Mix(u64);
+
+impl Mix {
+    fn add(&mut self, x: u64) {
+        self.0 = (self.0.rotate_left(5) ^ x).wrapping_mul(0x517c_c1b7_2722_0a95);
+    }
+}
+
+impl Hasher for Mix {
+    fn write(&mut self, bytes: &[u8]) {
+        for part in bytes.chunks(8) {
+            let mut eight = [0; 8];
+            eight[..part.len()].copy_from_slice(part);
+            self.add(u64::from_le_bytes(eight));
+        }
+    }
+    fn write_u64(&mut self, x: u64) {
+        self.add(x);
+    }
+    fn write_usize(&mut self, x: usize) {
+        self.add(x as u64);
+    }
+    fn finish(&self) -> u64 {
+        // The product's best bits are its highest, and a table looks at the lowest.
+        self.0.rotate_left(26)
+    }
+}
+
+/// What an operation is, apart from its operands. Most need no text, which takes time to write.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Name {
-    Text(String),
+    Noise(usize),
+    Known(Vec<u64>),
+    Unary(UnaryFn),
+    Binary(BinaryFn),
+    Select,
+    Pack,
+    Reduce(ReduceFn, Axis),
     Elements(Arc<[u32]>),
     Matrix(usize, usize),
+    Text(String),
 }
 
 impl Name {
     fn of(op: &Op) -> Name {
         match op {
+            Op::Unary(f) => Name::Unary(*f),
+            Op::Binary(f) => Name::Binary(*f),
+            Op::Select => Name::Select,
+            Op::Pack => Name::Pack,
+            Op::Reduce(f, axis) => Name::Reduce(*f, *axis),
             Op::Take(indices) => Name::Elements(indices.clone()),
             // Laid out once for its operation: another layout is another matrix.
             Op::Dense(x, n) => Name::Matrix(Arc::as_ptr(x) as usize, *n),
@@ -177,20 +220,15 @@ impl NoiseGraph {
     /// A node with known numbers.
     pub fn constant_node(&mut self, values: Arc<[f64]>, shape: Shape, span: Span) -> NodeId {
         let key = (values.len() <= 16).then(|| {
-            let bits: Vec<String> = values.iter().map(|x| x.to_bits().to_string()).collect();
-            Key(
-                Name::Text(format!("const {}", bits.join(" "))),
-                Vec::new(),
-                shape.dims().to_vec(),
-            )
+            let bits = values.iter().map(|x| x.to_bits()).collect();
+            Key(Name::Known(bits), Vec::new(), shape.dims().to_vec())
         });
         self.intern(key, Op::Const(values), Vec::new(), shape, span)
     }
 
     /// A block of noise coordinates.
     pub fn noise(&mut self, first: usize, shape: Shape, span: Span) -> NodeId {
-        let name = Name::Text(format!("noise {first}"));
-        let key = Key(name, Vec::new(), shape.dims().to_vec());
+        let key = Key(Name::Noise(first), Vec::new(), shape.dims().to_vec());
         self.intern(Some(key), Op::Noise { first }, Vec::new(), shape, span)
     }
 

@@ -25,7 +25,7 @@ mod product;
 
 pub use cauchy::{cauchy_all, half_cauchy_all};
 pub use exponential::{
-    exp, exp_all, expm1_all, inv_logit, inv_logit_all, log, log_all, log1p_all, softplus,
+    exp, exp_all, expm1_all, inv_logit, inv_logit_all, log, log_all, log1p, log1p_all, softplus,
     softplus_all, tanh_all,
 };
 pub use gamma::{digamma_all, lgamma_all};

@@ -4,6 +4,7 @@ use super::{Bars, times};
 use crate::base::Shape;
 use crate::compute::special::normal_log_density;
 use crate::dist::Univariate;
+use crate::ir::evidence::Evidence;
 use crate::ir::kernel::{Arg, MAX_PARAMS, of_lane, part};
 use crate::ir::op::LawFn;
 use crate::ir::{ArrayLaw, Law, bernoulli_logit, normal};
@@ -82,6 +83,10 @@ pub(super) fn log_density(
     if bernoulli_logit::is_bernoulli_logit(law) {
         let bar = whole(bar, bar.len() / lanes);
         return bernoulli_logit::log_density_adjoint(args, bar, n, bars, lanes);
+    }
+    if let Some(evidence) = Evidence::of(law).filter(|e| e.has_adjoint(bars)) {
+        let bar = whole(bar, bar.len() / lanes);
+        return evidence.log_density_adjoint(args, bar, n, bars, lanes);
     }
     each(args, n, bar, bar, bars, lanes, |p, x, _, dp| {
         law.d_log_density(p, x, dp)

@@ -15,6 +15,7 @@ mod elementwise;
 mod laws;
 mod linear;
 
+use super::chain;
 use super::kernel::Arg;
 use super::op::{BinaryFn, LawFn, Op, ReduceFn, UnaryFn};
 use super::strip::{WIDTH, strips};
@@ -81,6 +82,7 @@ pub fn carries(op: &Op, i: usize, n_args: usize) -> bool {
             B::Eq | B::Ne | B::Lt | B::Le | B::Gt | B::Ge | B::And | B::Or | B::FloorDiv
         ),
         Op::Select => i != 0,
+        Op::Chain(steps) => steps.carries(i),
         Op::Gather { .. } => i == 0,
         Op::Reduce(f, _) => !matches!(
             f,
@@ -117,6 +119,7 @@ pub fn run(op: &Op, args: &[Arg], out: &[f64], bar: &[f64], bars: &mut Bars, lan
         Op::Unary(f) => elementwise::unary(*f, args[0], out, bar, bars),
         Op::Binary(f) => elementwise::binary(*f, args, out, bar, bars, lanes),
         Op::Select => elementwise::select(args, bar, bars, lanes),
+        Op::Chain(steps) => chain::run_adjoint(steps, args, out, bar, bars, lanes),
         Op::Take(indices) => elementwise::take(indices, args[0], bar, bars, lanes),
         Op::Gather { rows, row } => elementwise::gather(*rows, *row, args, bar, bars, lanes),
         Op::Pack => elementwise::pack(args, bar, bars, lanes),
@@ -152,15 +155,15 @@ pub(super) fn add_each<const N: usize>(
         return;
     }
     let (len, lanes) = (args[i].len, bars.lanes);
-    let mut rooms = [[0.0; WIDTH]; N];
-    let (mut room, mut each) = ([0.0; WIDTH], [0.0; WIDTH]);
+    let (mut rooms, mut room) = ([const { None }; N], None);
+    let mut each = [0.0; WIDTH];
     for strip in strips(n, lanes) {
         let mut rest = rooms.iter_mut();
         let x: [&[f64]; N] = std::array::from_fn(|j| {
             let room = rest.next().expect("a room for each operand");
-            &strip.of(&args[j], room)[..strip.width]
+            strip.of_lazily(&args[j], room)
         });
-        let bar = &strip.of(&bar, &mut room)[..strip.width];
+        let bar = strip.of_lazily(&bar, &mut room);
         let each = &mut each[..strip.width];
         for (k, (e, b)) in each.iter_mut().zip(bar).enumerate() {
             *e = times(*b, derivative(std::array::from_fn(|j| x[j][k])));
