@@ -515,3 +515,34 @@ fn parts_that_different_engines_answer_are_one_answer() {
     let told = String::from_utf8_lossy(&told.stdout).into_owned();
     assert!(told.contains("`enumerate` for other"), "{told}");
 }
+
+#[test]
+fn simulated_data_stands_in_its_own_places() {
+    let data = file("places.json", b"{\"y\": [1, 2]}");
+    let prior = |name: &str, text: &str| {
+        let model = file(name, text.as_bytes());
+        let output = odp(&["prior", &model, "--data", &data, "--seed", "1", "--json"]);
+        assert_eq!(code(&output), 0, "{}", stderr(&output));
+        serde_json::from_slice::<Value>(&output.stdout).expect("stdout is one document")
+    };
+    let mean = |json: &Value, name: &str| json["parameters"][name]["mean"].as_f64();
+    let gathered = "data y: real[n]\nobserve y[[1, 0]] ~ Normal([10, 20], 0.01)\n";
+    let json = prior("gathered.odp", gathered);
+    assert!(
+        mean(&json, "y[0]").is_some_and(|m| (m - 20.0).abs() < 0.1),
+        "{json}"
+    );
+    let moved = "data y: real[n]\nobserve y ~ transform(Normal(0, 0.01), |z| exp(z))\n";
+    let json = prior("moved.odp", moved);
+    assert!(
+        mean(&json, "y[1]").is_some_and(|m| (m - 1.0).abs() < 0.1),
+        "{json}"
+    );
+    let arms = "data y: real[n]\nsample k ~ DiscreteUniform(0, 2)\n\
+        if k == 0 { observe y ~ Normal(0, 1) } else if k == 1 { observe y ~ Normal(10, 1) } else { observe y ~ Normal(20, 1) }\n";
+    let json = prior("arms.odp", arms);
+    assert!(
+        mean(&json, "y[0]").is_some_and(|m| (m - 10.0).abs() < 1.0),
+        "{json}"
+    );
+}

@@ -117,8 +117,8 @@ pub fn check(
     model
         .distributions
         .iter_mut()
-        .zip(inferred.over_numbers)
-        .for_each(|(d, over_numbers)| d.over_numbers = over_numbers);
+        .zip(inferred.over)
+        .for_each(|(d, over)| d.over = over);
     Ok(Checked {
         model,
         warnings,

@@ -134,6 +134,17 @@ pub struct Param {
     pub span: Span,
 }
 
+/// What a user's distribution is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Over {
+    /// One number, whatever the shapes of the arguments.
+    Number,
+    /// A number for each element of the arguments: an array of independent ones.
+    Each,
+    /// What its sampler gives, as a whole.
+    Whole,
+}
+
 /// A user's `distribution`.
 #[derive(Clone, Debug)]
 #[allow(dead_code, reason = "a later part calls all methods")]
@@ -151,18 +162,20 @@ pub struct UserDistribution {
     pub cdf: Option<FnId>,
     /// `quantile(p)`.
     pub quantile: Option<FnId>,
-    /// For the ranks of the arguments of each kind of call, whether one number is drawn where each is one element.
-    pub over_numbers: Vec<(Vec<usize>, bool)>,
+    /// What it is over, for the ranks of the arguments of each kind of call.
+    pub over: Vec<(Vec<usize>, Over)>,
     /// Where it stands.
     pub span: Span,
 }
 
 impl UserDistribution {
-    /// Whether it is over numbers for arguments of these ranks: array arguments then make an array of independent ones.
-    pub fn is_over_numbers(&self, ranks: &[usize]) -> bool {
-        match self.over_numbers.iter().find(|(r, _)| r == ranks) {
-            Some((_, number)) => *number,
-            None => !self.over_numbers.is_empty() && self.over_numbers.iter().all(|(_, n)| *n),
+    /// What it is over for arguments of these ranks.
+    pub fn over(&self, ranks: &[usize]) -> Over {
+        match self.over.iter().find(|(r, _)| r == ranks) {
+            Some((_, over)) => *over,
+            None if self.over.is_empty() => Over::Whole,
+            None if self.over.iter().any(|(_, o)| *o == Over::Whole) => Over::Whole,
+            None => Over::Number,
         }
     }
 }

@@ -111,9 +111,7 @@ impl Machine<'_> {
             DistKind::OrderedOf { parts } => self
                 .draw_ordered_of(parts, addresses, name, span)
                 .map(Value::Num),
-            DistKind::User { id, args, shape } => {
-                self.draw_user(*id, args, shape.as_ref(), addresses, span)
-            }
+            DistKind::User { .. } => self.draw_user(d, addresses, span),
         }
     }
 

@@ -125,7 +125,7 @@ impl Machine<'_> {
             Place::Global(i) => self.model.globals[i as usize].clone(),
             Place::Local(_) => "missing".into(),
         };
-        let covers = at.len() == whole.shape.len();
+        let covers = at.len() == whole.shape.len() && at.iter().enumerate().all(|(i, &e)| i == e);
         let label = match (covers, at.first()) {
             (false, Some(&first)) => element_name(&name, &whole.shape, first),
             _ => name.clone(),
@@ -191,7 +191,8 @@ impl Machine<'_> {
     ) -> Result<()> {
         let mask = self.mask;
         let mut outputs = Vec::with_capacity(at.len());
-        if !imputed && at.len() == shape.len() {
+        let in_order = at.iter().enumerate().all(|(i, &e)| i == e);
+        if !imputed && at.len() == shape.len() && in_order {
             outputs.push((name.to_string(), drawn.clone()));
         } else {
             for (k, &i) in at.iter().enumerate() {
@@ -310,10 +311,12 @@ impl Machine<'_> {
                 id,
                 args,
                 shape: Some(own),
+                each,
             } if own.broadcast(shape).as_ref() == Some(shape) => DistKind::User {
                 id: *id,
-                args: self.spread_args(args, shape, span),
+                args: self.spread_args(args, *each, shape, span),
                 shape: Some(shape.clone()),
+                each: *each,
             },
             other if shape.rank() == 0 => other.clone(),
             _ => return None,
@@ -350,18 +353,27 @@ impl Machine<'_> {
                     .collect(),
                 shape,
             },
-            DistKind::User { id, args, .. } => DistKind::User {
+            DistKind::User {
+                id,
+                args,
+                each,
+                shape: Some(_),
+            } => DistKind::User {
                 id: *id,
-                args: args
-                    .iter()
-                    .map(|v| match v {
-                        Value::Num(t) => {
-                            Value::Num(self.pick(t, indices.clone(), shape.clone(), span))
-                        }
-                        other => other.clone(),
-                    })
-                    .collect(),
+                args: match each {
+                    true => args
+                        .iter()
+                        .map(|v| match v {
+                            Value::Num(t) => {
+                                Value::Num(self.pick(t, indices.clone(), shape.clone(), span))
+                            }
+                            other => other.clone(),
+                        })
+                        .collect(),
+                    false => args.clone(),
+                },
                 shape: Some(shape),
+                each: *each,
             },
             other => other.clone(),
         };
@@ -407,16 +419,16 @@ impl Machine<'_> {
                     shape: Shape::scalar(),
                 }
             }
-            DistKind::User { id, args, .. } => DistKind::User {
+            DistKind::User {
+                id,
+                args,
+                each,
+                shape: Some(_),
+            } => DistKind::User {
                 id: *id,
-                args: args
-                    .iter()
-                    .map(|v| match v {
-                        Value::Num(t) => Value::Num(t.clone().reshaped(Shape::scalar())),
-                        other => other.clone(),
-                    })
-                    .collect(),
+                args: self.args_at(args, *each, 0, span),
                 shape: Some(Shape::scalar()),
+                each: *each,
             },
             DistKind::Array {
                 dist,

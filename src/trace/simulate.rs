@@ -10,9 +10,10 @@ use super::impute::{Target, place_key};
 use super::machine::Machine;
 use super::outputs::SiteOutput;
 use super::plate::Plate;
+use super::transform::value_shape;
 use super::value::{DistValue, Value};
 use crate::base::{Shape, Span};
-use crate::ir::{Expr, ExprKind, Place};
+use crate::ir::{BinaryFn, Expr, ExprKind, Op, Place};
 
 /// By which executions, and where.
 type Sighting = (Option<NodeId>, Span);
@@ -51,7 +52,10 @@ impl Machine<'_> {
             Value::Num(t) => t.shape.clone(),
             _ => Shape::scalar(),
         };
-        let whole = self.spread_over(d, &shape, span).unwrap_or(d.clone());
+        let whole = match self.spread_over(d, &shape, span) {
+            Some(whole) => whole,
+            None => Arc::new(self.repeated(d, &shape, span)),
+        };
         if let Some(target) = self.target(e)? {
             self.drawn_once(&target, span)?;
             let all: Vec<usize> = (0..shape.len()).collect();
@@ -124,9 +128,30 @@ impl Machine<'_> {
         Ok(())
     }
 
-    /// Whether an execution that is here may be one of those.
+    /// Whether an execution that is here may be one of those: every condition of theirs may hold here.
     fn meets(&self, mask: Option<NodeId>) -> bool {
-        mask.is_none_or(|m| self.implied(m) != Some(false))
+        let mut parts: Vec<NodeId> = mask.into_iter().collect();
+        while let Some(part) = parts.pop() {
+            if self.implied(part) == Some(false) {
+                return false;
+            }
+            let node = self.graph.node(part);
+            if node.op == Op::Binary(BinaryFn::And) {
+                parts.extend(&node.args);
+            }
+        }
+        true
+    }
+
+    /// Copies of a distribution along the axes that an observed array has in front of its values' own.
+    fn repeated(&mut self, d: &Arc<DistValue>, shape: &Shape, span: Span) -> DistValue {
+        match value_shape(d) {
+            Some(own) => {
+                let outer = shape.rank().saturating_sub(own.rank());
+                self.iid(d, &shape.dims()[..outer], span)
+            }
+            None => (**d).clone(),
+        }
     }
 
     fn observed_twice(&self, place: Place, first: Span, span: Span) -> TraceError {

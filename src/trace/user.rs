@@ -11,7 +11,7 @@ use super::law_fn::no_closed_form;
 use super::machine::Machine;
 use super::value::{DistKind, DistValue, FnValue, Kind, Tensor, Value};
 use crate::base::{Shape, Span};
-use crate::ir::{BinaryOp, Expr, ExprKind, FnId, LawFn, Place, ReduceFn, UnaryFn};
+use crate::ir::{BinaryOp, Expr, ExprKind, FnId, LawFn, Over, Place, ReduceFn, UnaryFn};
 
 impl Machine<'_> {
     /// A user's distribution of given arguments.
@@ -26,9 +26,9 @@ impl Machine<'_> {
             .iter()
             .map(|v| numbers(v).map_or(0, |t| t.shape.rank()))
             .collect();
-        let over_numbers = self.model.distributions[id].is_over_numbers(&ranks);
-        let shape = match over_numbers {
-            true => {
+        let over = self.model.distributions[id].over(&ranks);
+        let shape = match over {
+            Over::Each => {
                 let arrays = args
                     .iter()
                     .zip(&spans)
@@ -36,32 +36,45 @@ impl Machine<'_> {
                 let (arrays, spans): (Vec<Tensor>, Vec<Span>) = arrays.unzip();
                 Some(self.common_shape(&arrays, &spans, span)?)
             }
-            false => None,
+            Over::Number => Some(Shape::scalar()),
+            Over::Whole => None,
         };
-        Ok(DistKind::User { id, args, shape })
+        Ok(DistKind::User {
+            id,
+            args,
+            shape,
+            each: over == Over::Each,
+        })
     }
 
-    /// Draws; `addresses` has one for each element.
+    /// Draws of a user's distribution; `addresses` has one for each element.
     pub(super) fn draw_user(
         &mut self,
-        id: usize,
-        args: &[Value],
-        shape: Option<&Shape>,
+        d: &DistValue,
         addresses: &[u128],
         span: Span,
     ) -> Result<Value> {
-        let Some(shape) = shape.filter(|s| s.rank() > 0) else {
-            return self.draw_one(id, args.to_vec(), addresses[0], span);
+        let DistKind::User {
+            id,
+            args,
+            shape,
+            each,
+        } = &d.kind
+        else {
+            unreachable!("the caller matched it")
+        };
+        let Some(shape) = shape.as_ref().filter(|s| s.rank() > 0) else {
+            return self.draw_one(*id, args.clone(), addresses[0], span);
         };
         if shape.is_empty() {
             return Ok(Value::Num(Tensor::reals(Vec::new(), shape.clone())));
         }
-        let args = self.spread_args(args, shape, span);
+        let args = self.spread_args(args, *each, shape, span);
         let mut values = Vec::with_capacity(shape.len());
         for (i, address) in addresses.iter().enumerate() {
             self.step(span)?;
-            let args = self.args_at(&args, i, span);
-            values.push(self.draw_one(id, args, *address, span)?);
+            let args = self.args_at(&args, *each, i, span);
+            values.push(self.draw_one(*id, args, *address, span)?);
         }
         let flat = self.array_of(values, span)?;
         self.unflatten(flat, shape.dims())
@@ -82,11 +95,17 @@ impl Machine<'_> {
         value
     }
 
-    /// The arguments, numbers with an element for each of a shape.
-    pub(super) fn spread_args(&mut self, args: &[Value], shape: &Shape, span: Span) -> Vec<Value> {
+    /// The arguments, with `each` those that are numbers with an element for each of a shape.
+    pub(super) fn spread_args(
+        &mut self,
+        args: &[Value],
+        each: bool,
+        shape: &Shape,
+        span: Span,
+    ) -> Vec<Value> {
         let mut spread = Vec::with_capacity(args.len());
         for v in args {
-            spread.push(match numbers(v) {
+            spread.push(match numbers(v).filter(|_| each) {
                 Some(t) => Value::Num(self.spread(t, shape, span)),
                 None => v.clone(),
             });
@@ -95,10 +114,16 @@ impl Machine<'_> {
     }
 
     /// The arguments of one element, of spread ones.
-    fn args_at(&mut self, spread: &[Value], i: usize, span: Span) -> Vec<Value> {
+    pub(super) fn args_at(
+        &mut self,
+        spread: &[Value],
+        each: bool,
+        i: usize,
+        span: Span,
+    ) -> Vec<Value> {
         let mut at = Vec::with_capacity(spread.len());
         for v in spread {
-            at.push(match numbers(v) {
+            at.push(match numbers(v).filter(|_| each) {
                 Some(t) => Value::Num(self.pick(t, vec![i as u32], Shape::scalar(), span)),
                 None => v.clone(),
             });
@@ -114,7 +139,10 @@ impl Machine<'_> {
         each: bool,
         span: Span,
     ) -> Result<Tensor> {
-        let DistKind::User { id, args, shape } = &d.kind else {
+        let DistKind::User {
+            id, args, shape, ..
+        } = &d.kind
+        else {
             unreachable!("the caller matched it")
         };
         let user = &self.model.distributions[*id];
@@ -141,7 +169,7 @@ impl Machine<'_> {
         if all.rank() == 0 {
             return self.score_one(*id, function, args.clone(), x.clone(), span);
         }
-        let scores = self.elementwise_by(*id, function, args, &t, &all, span)?;
+        let scores = self.elementwise_by(d, function, &t, &all, span)?;
         Ok(match each {
             true => scores,
             false => self.reduce_all(ReduceFn::Sum, &scores, Kind::Real, span),
@@ -156,7 +184,10 @@ impl Machine<'_> {
         d: &DistValue,
         span: Span,
     ) -> Result<Tensor> {
-        let DistKind::User { id, args, shape } = &d.kind else {
+        let DistKind::User {
+            id, args, shape, ..
+        } = &d.kind
+        else {
             unreachable!("the caller matched it")
         };
         let user = &self.model.distributions[*id];
@@ -172,7 +203,7 @@ impl Machine<'_> {
         let all = self.fits(shape.as_ref().unwrap_or(&Shape::scalar()), x, span)?;
         let p = match all.rank() {
             0 => self.score_one(*id, function, args.clone(), Value::Num(x.clone()), span)?,
-            _ => self.elementwise_by(*id, function, args, x, &all, span)?,
+            _ => self.elementwise_by(d, function, x, &all, span)?,
         };
         Ok(match f {
             LawFn::LogCdf => self.unary(UnaryFn::Log, &p, Kind::Real, span),
@@ -187,31 +218,37 @@ impl Machine<'_> {
     /// A method's value at each element: at once where its body works element by element, else one by one.
     fn elementwise_by(
         &mut self,
-        id: usize,
+        d: &DistValue,
         function: FnId,
-        args: &[Value],
         x: &Tensor,
         all: &Shape,
         span: Span,
     ) -> Result<Tensor> {
+        let DistKind::User { id, args, each, .. } = &d.kind else {
+            unreachable!("the callers matched it")
+        };
         let model = self.model;
         let body = &model.functions[function].body;
         let value = body.value.as_deref().filter(|_| body.stmts.is_empty());
+        // Arrays that all elements share would be taken for an element of each.
+        let shared = |v: &Value| numbers(v).is_some_and(|t| !t.is_scalar());
         if let Some(value) = value
+            && (*each || !args.iter().any(shared))
             && self.is_by_element(value)?
         {
-            let scores = self.method_at(function, args.to_vec(), Value::Num(x.clone()), span)?;
+            let scores = self.method_at(function, args.clone(), Value::Num(x.clone()), span)?;
             if scores.shape == *all {
                 return Ok(scores);
             }
         }
-        let (args, x) = (self.spread_args(args, all, span), self.spread(x, all, span));
+        let args = self.spread_args(args, *each, all, span);
+        let x = self.spread(x, all, span);
         let mut scores = Vec::with_capacity(all.len());
         for i in 0..all.len() {
             self.step(span)?;
-            let args = self.args_at(&args, i, span);
+            let args = self.args_at(&args, *each, i, span);
             let one = self.pick(&x, vec![i as u32], Shape::scalar(), span);
-            scores.push(self.score_one(id, function, args, Value::Num(one), span)?);
+            scores.push(self.score_one(*id, function, args, Value::Num(one), span)?);
         }
         Ok(self.pack(&scores, all.clone(), Kind::Real, span))
     }

@@ -157,11 +157,13 @@ pub enum DistKind {
         base: Arc<DistValue>,
         length: Tensor,
     },
-    /// A user's: over numbers an array of independent ones of a shape, else (`None`) over what its sampler gives.
+    /// A user's: over numbers an array of independent ones of a shape, else (`None`) over what its sampler gives. With
+    /// `each`, an element has its own element of each array argument; else all have the arguments as they are.
     User {
         id: usize,
         args: Vec<Value>,
         shape: Option<Shape>,
+        each: bool,
     },
     /// A distribution whose distribution function and quantiles are known, restricted to an interval.
     Bounded {

@@ -7,7 +7,7 @@ use super::binary::same;
 use super::{Arg, Infer};
 use crate::base::Span;
 use crate::dist::{Domain, ValueKind};
-use crate::ir::{DistRef, Expr};
+use crate::ir::{DistRef, Expr, Over};
 
 impl Infer<'_> {
     /// A distribution with its arguments.
@@ -183,8 +183,8 @@ impl Infer<'_> {
         }
     }
 
-    /// A user's distribution: with array arguments an array of independent ones, if it is over numbers for one element of
-    /// each; else what its sampler makes of the arrays.
+    /// A user's distribution: with array arguments an array of independent ones, if its sampler gives a number for one
+    /// element of each and no number for the arrays; else what its sampler makes of the arguments as they are.
     fn user(&mut self, index: usize, args: &[Option<Arg>], span: Span) -> Ty {
         let id = self.model.distributions[index].sample;
         let args: Vec<Arg> = args.iter().flatten().cloned().collect();
@@ -197,22 +197,25 @@ impl Infer<'_> {
             expr: None,
         };
         let ranks: Vec<usize> = args.iter().map(rank_of_numbers).collect();
-        if ranks.iter().any(|r| *r > 0)
-            && let Some(value) = self.one_of_each(&callee, &args, span)
+        let before = self.errors.len();
+        let value = self.apply(&callee, &args, span).ty;
+        let number = is_number(&value);
+        if !number
+            && ranks.iter().any(|r| *r > 0)
+            && let Some(one) = self.one_of_each(&callee, &args, span)
         {
-            self.drawn_by(index, ranks, true);
+            self.errors.truncate(before);
+            self.drawn_by(index, ranks, Over::Each);
             return match self.joint_sizes(&args) {
-                Some(sizes) => event(Ty::array(value, sizes), 0),
+                Some(sizes) => event(Ty::array(one, sizes), 0),
                 None => Ty::Any,
             };
         }
-        let value = self.apply(&callee, &args, span).ty;
         let rank = value.parts().1.len();
-        let number = matches!(value, Ty::Bool | Ty::Int | Ty::Real);
         self.drawn_by(
             index,
-            ranks.clone(),
-            number && ranks.iter().all(|r| *r == 0),
+            ranks,
+            if number { Over::Number } else { Over::Whole },
         );
         event(value, rank)
     }
@@ -227,7 +230,7 @@ impl Infer<'_> {
         let value = self.apply(callee, &elements, span).ty;
         let fits = self.errors.len() == before;
         self.errors.truncate(before);
-        (fits && matches!(value, Ty::Bool | Ty::Int | Ty::Real)).then_some(value)
+        (fits && is_number(&value)).then_some(value)
     }
 
     /// The shape that array arguments have together.
@@ -242,11 +245,12 @@ impl Infer<'_> {
         Some(sizes)
     }
 
-    fn drawn_by(&mut self, index: usize, ranks: Vec<usize>, number: bool) {
+    fn drawn_by(&mut self, index: usize, ranks: Vec<usize>, over: Over) {
         let known = &mut self.draws_of[index];
         match known.iter_mut().find(|(r, _)| *r == ranks) {
-            Some((_, so_far)) => *so_far &= number,
-            None => known.push((ranks, number)),
+            Some((_, so_far)) if *so_far != over => *so_far = Over::Whole,
+            Some(_) => {}
+            None => known.push((ranks, over)),
         }
     }
 
@@ -348,6 +352,10 @@ impl Infer<'_> {
             }
         }
     }
+}
+
+fn is_number(ty: &Ty) -> bool {
+    matches!(ty, Ty::Bool | Ty::Int | Ty::Real)
 }
 
 /// The rank of an argument that is a number or an array of numbers; 0 for all else.

@@ -28,7 +28,7 @@ use super::mismatch::{Mismatch, Seen};
 use super::scope::{Role, Slot};
 use super::types::{Ty, Value};
 use crate::base::{Report, Span};
-use crate::ir::{Expr, ExprKind, FnId, Model, Place, Type};
+use crate::ir::{Expr, ExprKind, FnId, Model, Over, Place, Type};
 use call::Entry;
 
 /// What inference finds.
@@ -37,8 +37,8 @@ pub(super) struct Inferred {
     pub reports: Vec<Report>,
     /// The type of the program's result.
     pub result: Type,
-    /// For each user's distribution, which ranks of arguments make it one over numbers.
-    pub over_numbers: Vec<Vec<(Vec<usize>, bool)>>,
+    /// For each user's distribution, what it is over for the ranks of its arguments.
+    pub over: Vec<Vec<(Vec<usize>, Over)>>,
     /// Fields of the program's result that are strings.
     pub strings: Vec<Span>,
 }
@@ -70,7 +70,7 @@ pub(super) fn infer(model: &Model, globals: &[Slot], locals: &[Vec<Slot>]) -> In
     Inferred {
         reports,
         result: result.map_or(Type::Unit, |ty| infer.written(&ty)),
-        over_numbers: infer.draws_of,
+        over: infer.draws_of,
         strings: infer.strings,
     }
 }
@@ -90,8 +90,8 @@ struct Infer<'m> {
     errors: Vec<Told>,
     /// How often a variable has changed its type: loops are repeated until it stays.
     changes: usize,
-    /// For each user's distribution, the ranks of its arguments so far, and whether all draws with them were numbers.
-    draws_of: Vec<Vec<(Vec<usize>, bool)>>,
+    /// For each user's distribution, the ranks of its arguments so far, and what it is over with them.
+    draws_of: Vec<Vec<(Vec<usize>, Over)>>,
     /// Fields of the program's result that are strings.
     strings: Vec<Span>,
     /// Draws in order, to join those of several arms that share a slot.

@@ -240,7 +240,7 @@ impl Resolver<'_> {
             cdf: ids[2],
             quantile: ids[3],
             // Known once types are.
-            over_numbers: Vec::new(),
+            over: Vec::new(),
             span,
         });
     }
