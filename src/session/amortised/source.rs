@@ -12,7 +12,7 @@ use super::TrainRequest;
 use crate::base::{Report, Seed, Span, nearest};
 use crate::infer::diffusion::amortised::{Pairs, Simulator};
 use crate::ir::DataDecl;
-use crate::lower::{Pointwise, Target};
+use crate::lower::Target;
 use crate::session::bound::standard_normals;
 use crate::session::simulated::{Column, columns, refuse_weights};
 use crate::session::{Bound, ExitKind, Failure, Limits, Program};
@@ -128,35 +128,6 @@ impl Source {
         Ok(())
     }
 
-    /// No element may be observed twice in one execution: no data could be drawn that is right for both laws. Terms that are
-    /// not 0 are counted, since a branch may observe the same variable in each arm.
-    fn check_once(&self, bound: &Bound) -> Result<(), Failure> {
-        let graph = &bound.inner().0.graph;
-        let z = standard_normals(LOOK, "observed", COMPARED * graph.dim);
-        for scores in Pointwise::new(graph).scores(&z, COMPARED) {
-            let column = self
-                .columns
-                .iter()
-                .find(|c| scores.observed.as_deref() == Some(&c.name));
-            let most = column.map_or(usize::MAX, |c| c.shape.len());
-            let reached = |row: &[f64]| row.iter().filter(|v| **v != 0.0).count();
-            if scores
-                .values
-                .chunks_exact(scores.len.max(1))
-                .any(|row| reached(row) > most)
-            {
-                let name = column.map_or("", |c| c.name.as_str());
-                let what = format!(
-                    "`{name}` is observed more than once: no data can be drawn that is right for all of its distributions"
-                );
-                let label = (scores.span, "first observed here".to_string());
-                let help = "observe each element by one distribution; `odp run` weighs several";
-                return Err(self.refused(what, Some(label), help));
-            }
-        }
-        Ok(())
-    }
-
     /// Binds simulated data sets and lays their noise out; all must agree.
     fn lay_out(&mut self) -> Result<(), Failure> {
         let pairs = self.simulations(COMPARED, LOOK);
@@ -198,7 +169,6 @@ impl Source {
     fn begin(&mut self, bound: &Bound) -> Result<(), Failure> {
         refuse_weights(bound, "training")?;
         bounded(bound)?;
-        self.check_once(bound)?;
         self.places = places(bound).unwrap_or_default();
         if self.places.is_empty() {
             return Err(self.refused(
