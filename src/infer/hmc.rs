@@ -4,7 +4,8 @@
 //! momentum N(0, I) ─▶ leapfrog steps in the coordinates of a Gaussian fitted to a short SMC ─▶ accept or stay
 //! ```
 //!
-//! All chains step together, one batch of gradients a leapfrog step. Each has a step size of its own.
+//! All chains step together, one batch of gradients a leapfrog step. Each has a step size of its own, and takes a fourth of it now
+//! and then.
 //!
 //! # Source
 //! Neal 2011; step size by dual averaging: Hoffman & Gelman 2014, § 3.2.
@@ -22,6 +23,10 @@ use crate::lower::Target;
 const DIVERGED: f64 = 1000.0;
 /// Most steps of a trajectory whose number was not asked for, before jitter.
 const MOST_STEPS: usize = 64;
+/// Share of the trajectories after the warm-up that take smaller steps, and how much smaller: a chain that stands where the
+/// tuned size always fails would stay there for dozens of draws.
+const FINE_SHARE: f64 = 0.125;
+const FINE: f64 = 0.25;
 
 /// Hamiltonian Monte Carlo.
 #[derive(Clone, Copy, Debug)]
@@ -99,6 +104,7 @@ struct Flight {
     gradient: Vec<f64>,
     momentum: Vec<f64>,
     energy: f64,
+    step: f64,
     left: usize,
     diverged: bool,
 }
@@ -112,7 +118,7 @@ impl Walk for Trajectories {
             .map(|i| self.launch(i, &mut walkers[i], warming))
             .collect();
         while flights.iter().any(|f| f.left > 0) {
-            self.leap(&mut flights, ground, warming);
+            self.leap(&mut flights, ground);
         }
         let mut accepted = 0.0;
         for flight in flights {
@@ -159,9 +165,11 @@ impl Trajectories {
         let pilot = &self.pilots[i];
         let mut momentum = vec![0.0; walker.z.len()];
         fill_normal(&mut momentum, &mut walker.rng);
-        let quarter = (FRAC_PI_2 / pilot.step.size(warming)).ceil() as usize;
+        let tuned = pilot.step.size(warming);
+        let quarter = (FRAC_PI_2 / tuned).ceil() as usize;
         let mean = self.steps.unwrap_or(quarter.clamp(1, MOST_STEPS));
         let jitter = 0.5 + walker.rng.random::<f64>();
+        let fine = !warming && walker.rng.random::<f64>() < FINE_SHARE;
         let mut flight = Flight {
             walker: i,
             z: walker.z.clone(),
@@ -169,6 +177,7 @@ impl Trajectories {
             gradient: pilot.gradient.clone(),
             momentum,
             energy: 0.0,
+            step: if fine { FINE * tuned } else { tuned },
             left: ((mean as f64 * jitter).round() as usize).max(1),
             diverged: false,
         };
@@ -177,14 +186,13 @@ impl Trajectories {
     }
 
     /// One leapfrog step of every trajectory that is still under way.
-    fn leap(&self, flights: &mut [Flight], ground: &mut Ground, warming: bool) {
+    fn leap(&self, flights: &mut [Flight], ground: &mut Ground) {
         let dim = ground.target.dim();
         let shape = &self.shape;
-        let size = |f: &Flight| self.pilots[f.walker].step.size(warming);
         let mut rows = Vec::new();
         let mut moved = vec![0.0; dim];
         for f in flights.iter_mut().filter(|f| f.left > 0) {
-            let e = size(f);
+            let e = f.step;
             f.kick(0.5 * e, shape, &mut moved);
             shape.scale(&f.momentum, &mut moved);
             f.z.iter_mut().zip(&moved).for_each(|(z, v)| *z += e * v);
@@ -196,7 +204,7 @@ impl Trajectories {
             f.left -= 1;
             f.log_r = log_r;
             f.gradient.copy_from_slice(gradient);
-            f.kick(0.5 * size(f), shape, &mut moved);
+            f.kick(0.5 * f.step, shape, &mut moved);
             let lost = f.energy_now() - f.energy;
             if lost.is_nan() || lost >= DIVERGED {
                 f.diverged = true;
