@@ -98,7 +98,9 @@ print(round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024, 1))
 def run_peer(a, tool, model, run, raw):
     cold = ["--cold"] if run == 1 else []
     subprocess.run([sys.executable, os.path.join(a.shared, "run.py"), "--peer", tool, "--model", model, "--out", raw,
-                    "--venvs", a.venvs, "--cache", a.cache, "--seed", str(run), "--timeout", "900"] + cold)
+                    "--venvs", a.venvs, "--cache", a.cache, "--seed", str(run), "--timeout", "900"] + cold,
+                   # Stan leaves what it compiles where it stands.
+                   cwd=a.cache)
 
 
 def median(runs, key):
@@ -153,8 +155,9 @@ def main():
     p.add_argument("--tools", default=",".join(list(ODP) + list(PEERS)))
     p.add_argument("--table-only", action="store_true")
     a = p.parse_args()
-    a.cache = a.cache or os.path.join(a.raw, "cache")
-    os.makedirs(a.raw, exist_ok=True)
+    a.shared, a.venvs, a.raw = (os.path.abspath(folder) for folder in (a.shared, a.venvs, a.raw))
+    a.cache = os.path.abspath(a.cache or os.path.join(a.raw, "cache"))
+    os.makedirs(a.cache, exist_ok=True)
     tools = a.tools.split(",")
     if not a.table_only:
         if not os.path.exists(os.path.join(a.venvs, "stan")):
