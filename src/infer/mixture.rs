@@ -2,6 +2,7 @@
 
 use rand::RngExt;
 
+use super::coordinates::centres::far_apart;
 use super::gaussian::{Gaussian, cholesky};
 use crate::base::Stream;
 use crate::draws::log_sum_exp;
@@ -74,33 +75,11 @@ impl Mixture {
         (mix.parts.len() > 1 && gain > GAIN).then_some(mix)
     }
 
-    /// Centres by k-means++ (Arthur & Vassilvitskii 2007), spheres around them.
+    /// Centres far apart, spheres around them.
     fn seeded(x: &[f64], d: usize, most: usize, rng: &mut Stream) -> Mixture {
-        let n = x.len() / d;
+        let (centres, near) = far_apart(x, d, most, rng);
         let row = |i: usize| &x[i * d..(i + 1) * d];
-        let mut centres = vec![rng.random_range(0..n)];
-        let mut near: Vec<f64> = (0..n)
-            .map(|i| squared_distance(row(i), row(centres[0])))
-            .collect();
-        while centres.len() < most {
-            let total: f64 = near.iter().sum();
-            if total <= 0.0 {
-                break;
-            }
-            let mut u = rng.random::<f64>() * total;
-            let next = near
-                .iter()
-                .position(|v| {
-                    u -= v;
-                    u <= 0.0
-                })
-                .unwrap_or(n - 1);
-            centres.push(next);
-            near.iter_mut()
-                .enumerate()
-                .for_each(|(i, v)| *v = v.min(squared_distance(row(i), row(next))));
-        }
-        let spread = (near.iter().sum::<f64>() / (n * d) as f64).max(1e-6).sqrt();
+        let spread = (near.iter().sum::<f64>() / x.len() as f64).max(1e-6).sqrt();
         let parts: Vec<_> = centres
             .iter()
             .map(|&c| Gaussian::diagonal(row(c).to_vec(), vec![spread; d]))
@@ -260,10 +239,6 @@ fn joined(a: &Gaussian, b: &Gaussian, share: f64) -> Gaussian {
         true => Gaussian::lower(mean, cov),
         false => Gaussian::diagonal(mean, spread),
     }
-}
-
-fn squared_distance(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(x, y)| (x - y) * (x - y)).sum()
 }
 
 #[cfg(test)]

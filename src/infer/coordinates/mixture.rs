@@ -1,9 +1,8 @@
 //! Frames fitted to particles: one Gaussian, or a mixture by EM with merging and pruning, both judged by particles that
 //! were held out.
 
-use rand::RngExt;
-
 use super::bend::{Bend, bend};
+use super::centres::far_apart;
 use super::frame::Frame;
 use super::linear::{log_sum_exp, moments, variances};
 use crate::base::Stream;
@@ -242,38 +241,11 @@ fn joined(a: &Frame, b: &Frame, wa: f64, d: usize) -> Option<Frame> {
     Frame::new(mean, covariance)
 }
 
-/// Centres by k-means++ (Arthur & Vassilvitskii 2007), with spheres around them.
+/// Centres far apart, with spheres around them.
 fn seeded(x: &[f64], d: usize, most: usize, stream: &mut Stream) -> Mixture {
-    let n = x.len() / d;
+    let (centres, near) = far_apart(x, d, most, stream);
     let row = |i: usize| &x[i * d..(i + 1) * d];
-    let apart = |i: usize, j: usize| {
-        row(i)
-            .iter()
-            .zip(row(j))
-            .map(|(a, b)| (a - b) * (a - b))
-            .sum::<f64>()
-    };
-    let mut centres = vec![stream.random_range(0..n)];
-    let mut near: Vec<f64> = (0..n).map(|i| apart(i, centres[0])).collect();
-    while centres.len() < most {
-        let total: f64 = near.iter().sum();
-        if total <= 0.0 {
-            break;
-        }
-        let mut u = stream.random::<f64>() * total;
-        let next = near
-            .iter()
-            .position(|v| {
-                u -= v;
-                u <= 0.0
-            })
-            .unwrap_or(n - 1);
-        centres.push(next);
-        near.iter_mut()
-            .enumerate()
-            .for_each(|(i, v)| *v = v.min(apart(i, next)));
-    }
-    let variance = (near.iter().sum::<f64>() / (n * d) as f64).max(1e-8);
+    let variance = (near.iter().sum::<f64>() / x.len() as f64).max(1e-8);
     let sphere = |c: usize| {
         let mut s = vec![0.0; d * d];
         (0..d).for_each(|i| s[i * d + i] = variance);
@@ -323,6 +295,7 @@ fn improve(m: &Mixture, x: &[f64], d: usize, least: f64) -> Option<Mixture> {
 mod tests {
     use super::*;
     use crate::base::Seed;
+    use rand::RngExt;
     use rand_distr::StandardNormal;
 
     #[test]
