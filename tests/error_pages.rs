@@ -11,10 +11,13 @@
 //!
 //! `ODP_RENEW=1 cargo test --release --test error_pages` writes the reports anew.
 
+mod common;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use common::{files, without_tests};
 use serde_json::Value;
 
 /// Of 100 reports, so many must say what to do next.
@@ -25,21 +28,6 @@ const RUN: [(&str, &str); 3] = [("--seed", "1"), ("--infer", "prior"), ("--draws
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// All files below a folder whose name has the ending.
-fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).unwrap().flatten() {
-        let path = entry.path();
-        if path.is_dir() {
-            found.extend(files(&path, ending));
-        } else if path.extension().is_some_and(|e| e == ending) {
-            found.push(path);
-        }
-    }
-    found.sort();
-    found
 }
 
 // ---- codes ----
@@ -61,24 +49,6 @@ fn codes() -> BTreeSet<String> {
         all.extend(literals.filter(|l| is_code(l)).map(|l| format!("odp::{l}")));
     }
     all
-}
-
-/// A source file without its test modules, wherever they stand: `#[cfg(test)] mod tests;` is one line, and
-/// `mod tests { … }` ends with the first `}` that begins a line.
-fn without_tests(text: &str) -> String {
-    let mut kept = String::new();
-    let mut rest = text;
-    while let Some((before, module)) = rest.split_once("#[cfg(test)]\nmod ") {
-        kept.push_str(before);
-        let head = module.split('\n').next().unwrap_or_default();
-        let ends = if head.trim_end().ends_with(';') {
-            "\n"
-        } else {
-            "\n}"
-        };
-        rest = module.split_once(ends).map_or("", |(_, after)| after);
-    }
-    kept + rest
 }
 
 fn is_code(text: &str) -> bool {

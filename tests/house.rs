@@ -1,8 +1,12 @@
 //! The house's rules: each floor names only lower floors, rooms on one floor do not name each other, and a library or a
 //! kind of access stays in its room.
 
+mod common;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+
+use common::{files, without_tests};
 
 /// Floors from the ground up.
 const FLOORS: &[&[&str]] = &[
@@ -32,37 +36,6 @@ const KEPT: &[(&str, &[&str])] = &[
 /// Rooms that may touch files.
 const FILES: &[&str] = &["store", "session", "terminal", "cli"];
 
-fn sources(root: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(root).unwrap().flatten() {
-        let path = entry.path();
-        if path.is_dir() {
-            found.extend(sources(&path));
-        } else if path.extension().is_some_and(|e| e == "rs") {
-            found.push(path);
-        }
-    }
-    found
-}
-
-/// A source file without its test modules, wherever they stand: `#[cfg(test)] mod tests;` is one line, and
-/// `mod tests { … }` ends with the first `}` that begins a line.
-fn without_tests(text: &str) -> String {
-    let mut kept = String::new();
-    let mut rest = text;
-    while let Some((before, module)) = rest.split_once("#[cfg(test)]\nmod ") {
-        kept.push_str(before);
-        let head = module.split('\n').next().unwrap_or_default();
-        let ends = if head.trim_end().ends_with(';') {
-            "\n"
-        } else {
-            "\n}"
-        };
-        rest = module.split_once(ends).map_or("", |(_, after)| after);
-    }
-    kept + rest
-}
-
 #[test]
 fn test_modules_are_left_out_and_nothing_behind_them() {
     let text = "use a;\n#[cfg(test)]\nmod tests;\nfn f() {}\n#[cfg(test)]\nmod more {\n    fn g() {\n    }\n}\nfn h() {}\n";
@@ -77,7 +50,7 @@ fn test_modules_are_left_out_and_nothing_behind_them() {
 fn rooms() -> BTreeMap<PathBuf, (String, Vec<String>)> {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut all = BTreeMap::new();
-    for path in sources(&src) {
+    for path in files(&src, "rs") {
         let inside = path.strip_prefix(&src).unwrap().to_path_buf();
         let is_test = inside.components().any(|c| {
             let name = c.as_os_str().to_string_lossy();

@@ -70,19 +70,17 @@ pub(super) fn tail_shape(x: &[f64], ess: f64) -> Option<f64> {
     if tail < 20 || x.len() <= tail + 1 || x.iter().all(|v| v.fract() == 0.0) {
         return None;
     }
-    let mut sorted = x.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let upper = one_tail(sorted.iter().rev().copied(), tail, 1.0);
-    let lower = one_tail(sorted.iter().copied(), tail, -1.0);
+    let upper = one_tail(x, tail, 1.0);
+    let lower = one_tail(x, tail, -1.0);
     [upper, lower].into_iter().flatten().reduce(f64::max)
 }
 
-/// k̂ of the first `tail` of values that come from the outermost inwards; `sign` points outwards.
-fn one_tail(outermost: impl Iterator<Item = f64>, tail: usize, sign: f64) -> Option<f64> {
-    let ends: Vec<f64> = outermost.take(tail + 1).collect();
-    let cut = ends[tail];
-    let mut excess: Vec<f64> = ends[..tail].iter().map(|v| sign * (v - cut)).collect();
-    excess.reverse();
+/// k̂ of the `tail` values that lie farthest where `sign` points.
+fn one_tail(x: &[f64], tail: usize, sign: f64) -> Option<f64> {
+    let mut outward: Vec<f64> = x.iter().map(|v| sign * v).collect();
+    let (_, cut, beyond) = outward.select_nth_unstable_by(x.len() - tail - 1, f64::total_cmp);
+    let mut excess: Vec<f64> = beyond.iter().map(|v| v - *cut).collect();
+    excess.sort_by(f64::total_cmp);
     excess.retain(|e| *e > 0.0 && e.is_finite());
     // Many draws at one place are no tail.
     (2 * excess.len() > tail)

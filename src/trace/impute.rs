@@ -360,18 +360,7 @@ impl Machine<'_> {
                 shape: Some(_),
             } => DistKind::User {
                 id: *id,
-                args: match each {
-                    true => args
-                        .iter()
-                        .map(|v| match v {
-                            Value::Num(t) => {
-                                Value::Num(self.pick(t, indices.clone(), shape.clone(), span))
-                            }
-                            other => other.clone(),
-                        })
-                        .collect(),
-                    false => args.clone(),
-                },
+                args: self.args_at(args, *each, &indices, &shape, span),
                 shape: Some(shape),
                 each: *each,
             },
@@ -426,7 +415,7 @@ impl Machine<'_> {
                 shape: Some(_),
             } => DistKind::User {
                 id: *id,
-                args: self.args_at(args, *each, 0, span),
+                args: self.args_at(args, *each, &[0], &Shape::scalar(), span),
                 shape: Some(Shape::scalar()),
                 each: *each,
             },

@@ -73,7 +73,7 @@ impl Machine<'_> {
         let mut values = Vec::with_capacity(shape.len());
         for (i, address) in addresses.iter().enumerate() {
             self.step(span)?;
-            let args = self.args_at(&args, *each, i, span);
+            let args = self.args_at(&args, *each, &[i as u32], &Shape::scalar(), span);
             values.push(self.draw_one(*id, args, *address, span)?);
         }
         let flat = self.array_of(values, span)?;
@@ -113,18 +113,19 @@ impl Machine<'_> {
         spread
     }
 
-    /// The arguments of one element, of spread ones.
+    /// The arguments of some elements, of spread ones: with `each` numbers of that shape.
     pub(super) fn args_at(
         &mut self,
         spread: &[Value],
         each: bool,
-        i: usize,
+        which: &[u32],
+        shape: &Shape,
         span: Span,
     ) -> Vec<Value> {
         let mut at = Vec::with_capacity(spread.len());
         for v in spread {
             at.push(match numbers(v).filter(|_| each) {
-                Some(t) => Value::Num(self.pick(t, vec![i as u32], Shape::scalar(), span)),
+                Some(t) => Value::Num(self.pick(t, which.to_vec(), shape.clone(), span)),
                 None => v.clone(),
             });
         }
@@ -246,7 +247,7 @@ impl Machine<'_> {
         let mut scores = Vec::with_capacity(all.len());
         for i in 0..all.len() {
             self.step(span)?;
-            let args = self.args_at(&args, *each, i, span);
+            let args = self.args_at(&args, *each, &[i as u32], &Shape::scalar(), span);
             let one = self.pick(&x, vec![i as u32], Shape::scalar(), span);
             scores.push(self.score_one(*id, function, args, Value::Num(one), span)?);
         }

@@ -141,6 +141,14 @@ impl Frame {
         self.log_det + log_det
     }
 
+    /// log |∂z/∂u| at z.
+    pub fn log_det_at(&self, z: &[f64]) -> f64 {
+        match &self.bend {
+            Some(bend) => self.log_det + bend.undo(&mut z.to_vec()),
+            None => self.log_det,
+        }
+    }
+
     fn whiten_affine(&self, z: &[f64], u: &mut [f64]) {
         let d = self.mean.len();
         match self.shape {

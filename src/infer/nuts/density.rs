@@ -84,7 +84,7 @@ impl<'a> Ways<'a> {
         }
         if let Some(frame) = self.frame {
             frame.pull(&lines, gradient);
-            log_density += frame.whiten(&lines, &mut z);
+            log_density += frame.log_det_at(&lines);
         }
         log_density
     }
