@@ -1,6 +1,8 @@
 //! The `auto` engine: picks another by what the compiler knows, and says which and why.
 
 use super::enumerate::finite_sites;
+use super::modes;
+use super::nuts::Nuts;
 use super::{Engine, InferError, OptionSpec, Options, Outcome, Settings, engines, find};
 use crate::lower::Target;
 
@@ -29,7 +31,10 @@ impl Engine for Auto {
     }
 
     fn run(&self, target: &dyn Target, settings: &Settings) -> Result<Outcome, InferError> {
-        let (first, why) = choose(target);
+        let (first, why) = match one_mode(target, settings) {
+            Some(why) => ("nuts", why),
+            None => choose(target),
+        };
         let picked = find(first)?;
         let mut own = settings.clone();
         own.options.0.retain(|name, _| is_for(picked, name));
@@ -40,7 +45,7 @@ impl Engine for Auto {
             options: Options::default(),
             ..settings.clone()
         };
-        for &name in second_opinions(first, target.structure().smooth) {
+        for &name in second_opinions(first, target) {
             if answer.reliable || answer.interrupted || settings.budget.exhausted() {
                 break;
             }
@@ -77,6 +82,7 @@ const SEVERAL: usize = 12;
 /// |---|---|---|
 /// | all discrete, few executions | `enumerate` | exact |
 /// | all discrete, many executions | `smc` | nothing to diffuse |
+/// | log r smooth, up to [`SEVERAL`] dimensions, one mode found by ascents | `nuts` | the fastest where there is one mode |
 /// | log r smooth, more than [`SEVERAL`] dimensions | `nuts` | gradients tell more the more dimensions there are |
 /// | more than [`MANY`] dimensions | `smc` | many for a network |
 /// | anything else | `diffusion` | branches, several modes, log Z |
@@ -121,10 +127,37 @@ pub fn choose(target: &dyn Target) -> (&'static str, String) {
     }
 }
 
+/// Numbers that an evaluation computes from which on batches, which the diffusion sampler has, beat single gradients.
+const LARGE: usize = 10_000;
+/// The share of a second mode that is let go.
+const SLIGHT: f64 = 0.01;
+
+/// Why chains serve a smooth program of few dimensions: ascents from many places lead to one mode. `None` where they do not,
+/// where options are for the diffusion sampler, or where what it learns is to be kept.
+fn one_mode(target: &dyn Target, settings: &Settings) -> Option<String> {
+    let has = |e: &dyn Engine, name: &str| e.options().iter().any(|o| o.name == name);
+    let other = |name: &String| !has(&Nuts, name) && engines().iter().any(|e| has(*e, name));
+    let for_chains = !settings.options.0.keys().any(other);
+    let structure = target.structure();
+    let few = structure.smooth && (1..=SEVERAL).contains(&target.dim()) && structure.size < LARGE;
+    if !few || !for_chains || settings.keeper.is_some() {
+        return None;
+    }
+    let modes = modes::search(target, settings.seed.child("modes", 0));
+    modes.single(SLIGHT).then(|| {
+        format!(
+            "the log-weight is smooth, and {} ascents lead to one mode: chains that follow gradients are the fastest there",
+            modes.ascents
+        )
+    })
+}
+
 /// What is tried, in order, where the first choice is not reliable: what shares least with it.
-fn second_opinions(first: &str, smooth: bool) -> &'static [&'static str] {
+fn second_opinions(first: &str, target: &dyn Target) -> &'static [&'static str] {
+    let smooth = target.structure().smooth;
     match first {
         "enumerate" => &[],
+        "nuts" if target.dim() <= SEVERAL => &["diffusion", "smc"],
         // Chains that disagree have most likely found several modes.
         "nuts" => &["smc", "elliptical"],
         "diffusion" if smooth => &["smc", "nuts"],

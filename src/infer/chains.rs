@@ -12,8 +12,10 @@ use std::time::Instant;
 use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
 
+use super::bridge;
 use super::gaussian::{Gaussian, log_prior};
 use super::mixture::Mixture;
+use super::modes;
 use super::population::{Particles, rough_particles};
 use super::{Diagnostics, Evaluations, InferError, Noise, OptionSpec, Outcome, Settings, Timing};
 use crate::base::{Bug, Stream, bites};
@@ -512,6 +514,35 @@ pub(crate) fn seek_unvisited(
     if missed > 0.02 {
         outcome.distrust(format!(
             "a short SMC found modes with about {:.0} % of the posterior that no chain has visited; try `--infer smc`",
+            100.0 * missed
+        ));
+    }
+}
+
+/// Adds log Z to draws of a smooth posterior that are trusted.
+pub(crate) fn weigh(outcome: &mut Outcome, target: &dyn Target, settings: &Settings) {
+    if !outcome.reliable || !target.structure().smooth || settings.budget.exhausted() {
+        return;
+    }
+    let (log_z, evaluations) = bridge::log_z(target, &outcome.noise, settings.seed);
+    outcome.evaluations.log_r += evaluations;
+    outcome.log_z = log_z;
+}
+
+/// Ascents from places of the prior may lead to a mode that no chain has visited.
+pub(crate) fn seek_above(outcome: &mut Outcome, target: &dyn Target, settings: &Settings) {
+    if !outcome.reliable || settings.budget.exhausted() {
+        return;
+    }
+    let mut modes = modes::search(target, settings.seed.child("ascents", 0));
+    let known = outcome.log_z.map(|z| z.estimate);
+    let missed = modes.missed(&outcome.noise.z, known, target, settings.seed);
+    outcome.evaluations.log_r += modes.evaluations;
+    outcome.evaluations.gradient += modes.gradients;
+    if missed > 0.02 {
+        outcome.log_z = None;
+        outcome.distrust(format!(
+            "ascents found modes with about {:.0} % of the posterior that no chain has visited; try `--infer diffusion`",
             100.0 * missed
         ));
     }

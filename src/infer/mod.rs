@@ -3,6 +3,7 @@
 //! An engine is one file and one line of [`engines`].
 
 mod auto;
+mod bridge;
 mod chains;
 mod coordinates;
 pub mod diffusion;
@@ -18,6 +19,7 @@ mod importance;
 #[cfg(test)]
 mod laws;
 mod mixture;
+mod modes;
 mod moves;
 mod nuts;
 mod options;

@@ -11,15 +11,22 @@ use super::schedule::Schedule;
 use crate::base::Stream;
 use crate::infer::coordinates::frame::{Frame, Frames};
 use crate::infer::coordinates::mixture::{Mixture, bent, gaussian, mixture};
+use crate::infer::modes::Modes;
 use crate::lower::Target;
 
-/// Most parts of a mixture.
+/// Most parts of a mixture that is fitted; of one whose parts ascents found.
 const MOST_PARTS: usize = 40;
+const MOST_MODES: usize = 128;
 /// Rows that a discrete value needs for coordinates of its own, and how many values may have them.
 const LEAST_ROWS: usize = 24;
 const MOST_GROUPS: usize = 64;
 /// Nats per held-out row by which a mixture must beat one Gaussian.
 const GAIN: f64 = 0.05;
+
+/// How clearly rows belong to one part where parts are separated modes.
+const SEPARATED: f64 = 0.97;
+/// Modes with less of the mass than this get no part.
+const LEAST_SHARE: f64 = 1e-4;
 
 /// A policy with the zero network.
 #[derive(Clone)]
@@ -37,13 +44,15 @@ pub(crate) struct Candidate {
 pub(crate) fn candidates(
     target: &dyn Target,
     recipe: &Recipe,
+    modes: &Modes,
     z: &[f64],
     stream: &mut Stream,
 ) -> Vec<Candidate> {
     let discrete = Layout::discrete(target, z);
-    let mut all = for_layout(target, recipe, discrete.clone(), z, stream);
+    let mut all = for_layout(target, recipe, modes, discrete.clone(), z, stream);
     if !discrete.sites.is_empty() && discrete.cells() > TABLE {
-        all.extend(for_layout(target, recipe, Layout::noise(target), z, stream));
+        let noise = Layout::noise(target);
+        all.extend(for_layout(target, recipe, modes, noise, z, stream));
     }
     all
 }
@@ -51,6 +60,7 @@ pub(crate) fn candidates(
 fn for_layout(
     target: &dyn Target,
     recipe: &Recipe,
+    modes: &Modes,
     layout: Layout,
     z: &[f64],
     stream: &mut Stream,
@@ -74,7 +84,7 @@ fn for_layout(
         name,
         separated,
     };
-    frames(recipe, &layout, &train, &held_out, stream)
+    frames(recipe, modes, &layout, &train, &held_out, stream)
         .into_iter()
         .map(make)
         .collect()
@@ -147,6 +157,7 @@ pub(crate) fn categorical(
 
 fn frames(
     recipe: &Recipe,
+    modes: &Modes,
     layout: &Layout,
     train: &Points,
     held_out: &Points,
@@ -181,12 +192,20 @@ fn frames(
     if let Some(m) = &bent {
         all.push((of(d, m), "one bent whitening".to_string(), false));
     }
+    let most_modes = match recipe.components {
+        Components::AtMost(k) => k,
+        _ => MOST_MODES,
+    };
+    if let Some(m) = at_modes(modes, most_modes).map(|m| m.widened(&held_out.x, d)) {
+        let name = format!("the curvatures of {} modes", m.parts.len());
+        all.push((of(d, &m), name, m.separation(&held_out.x, d) > SEPARATED));
+    }
     let enough = |m: &Mixture| {
         one.as_ref()
             .is_none_or(|o| m.score(&held_out.x, d) > o.score(&held_out.x, d) + GAIN)
     };
     if let Some(m) = many.filter(enough) {
-        let separated = m.separation(&held_out.x, d) > 0.97;
+        let separated = m.separation(&held_out.x, d) > SEPARATED;
         all.push((
             of(d, &m),
             format!("a mixture of {}", m.parts.len()),
@@ -204,6 +223,20 @@ fn frames(
         all.push(prior());
     }
     all
+}
+
+/// The Gaussians that log r's curvatures make of modes, at most `most`; `None` where there are not several.
+fn at_modes(modes: &Modes, most: usize) -> Option<Mixture> {
+    let shares = modes.log_shares();
+    let heavy = |share: &&f64| **share > LEAST_SHARE.ln();
+    let count = shares.iter().take(most).take_while(heavy).count();
+    (count > 1).then(|| Mixture {
+        parts: modes.modes[..count]
+            .iter()
+            .map(|m| m.shape.clone())
+            .collect(),
+        log_share: shares[..count].to_vec(),
+    })
 }
 
 fn of(d: usize, m: &Mixture) -> Frames {

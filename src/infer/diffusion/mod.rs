@@ -22,6 +22,7 @@ mod equip;
 mod exactify;
 mod fused;
 mod layout;
+mod lost;
 mod nets;
 mod network;
 mod objective;
@@ -112,7 +113,12 @@ impl Engine for Diffusion {
             "ask for fewer `--draws`, or allow more with --max-mem",
         )?;
         let mut keeping = Keeping::new(settings.keeper.as_deref())?;
-        let particles = warm_up::particles(target, &recipe, settings, &mut keeping)?;
+        let modes = warm_up::modes(target, &recipe, settings);
+        let spent = Evaluations {
+            log_r: modes.evaluations,
+            gradient: modes.gradients,
+        };
+        let particles = warm_up::particles(target, &recipe, &modes, settings, &mut keeping)?;
         let particles = particles.as_deref();
         let warmed = Instant::now();
         let mut trainer = Trainer::new(
@@ -123,6 +129,7 @@ impl Engine for Diffusion {
             settings.seed.child("diffusion", 0),
         );
         trainer.keeping = keeping;
+        trainer.modes = modes;
         let mut trained = train(&mut trainer, particles)?;
         let renewed = renewal::renew(&mut trainer, &mut trained, particles)?;
         let done = Instant::now();
@@ -132,8 +139,9 @@ impl Engine for Diffusion {
             settled: renewed.settled,
         };
         let mut outcome = answer::draw(&mut trainer, &mut trained, taught, settings)?;
-        outcome.evaluations.log_r += trainer.evaluations + particles.map_or(0, |p| p.evaluations);
-        outcome.evaluations.gradient += trainer.gradients + particles.map_or(0, |p| p.gradients);
+        let (evaluations, gradients) = particles.map_or((0, 0), |p| (p.evaluations, p.gradients));
+        outcome.evaluations.log_r += spent.log_r + evaluations + trainer.evaluations;
+        outcome.evaluations.gradient += spent.gradient + gradients + trainer.gradients;
         outcome.timing = Timing {
             warmup_s: (warmed - start).as_secs_f64(),
             train_s: (done - warmed).as_secs_f64(),
@@ -160,7 +168,13 @@ fn train(trainer: &mut Trainer, particles: Option<&Particles>) -> Result<Trained
     };
     let z = shuffled(particles, &mut stream);
     let mut judged: Vec<(Candidate, Fit)> = Vec::new();
-    for candidate in candidates::candidates(trainer.target, trainer.recipe, &z, &mut stream) {
+    for candidate in candidates::candidates(
+        trainer.target,
+        trainer.recipe,
+        &trainer.modes,
+        &z,
+        &mut stream,
+    ) {
         trainer.learn_from(&candidate);
         let fit = trainer.judge(&candidate.policy);
         trainer.say(&candidate.name, &fit);

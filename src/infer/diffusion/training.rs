@@ -14,6 +14,7 @@ use super::policy::{Lesson, Paths, Policy};
 use super::state::{Course, Entry, Keeping};
 use crate::base::Seed;
 use crate::draws::{importance_ess, log_mean_exp, normalized};
+use crate::infer::modes::Modes;
 use crate::infer::{Budget, Fitted, InferError, Progress};
 use crate::lower::Target;
 use crate::store::packed;
@@ -105,6 +106,8 @@ pub(crate) struct Trainer<'a> {
     /// Judgements so far.
     pub judged: u64,
     pub keeping: Keeping<'a>,
+    /// Modes that ascents found.
+    pub modes: Modes,
 }
 
 /// Optimiser state of a policy.
@@ -153,6 +156,7 @@ impl<'a> Trainer<'a> {
             history: Vec::new(),
             judged: 0,
             keeping: Keeping::default(),
+            modes: Modes::default(),
         }
     }
 

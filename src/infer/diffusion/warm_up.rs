@@ -6,8 +6,10 @@
 
 use std::sync::Arc;
 
+use super::lost::give_back;
 use super::options::{Recipe, WarmUp};
 use super::state::Keeping;
+use crate::infer::modes::{self, Modes};
 use crate::infer::nuts::Nuts;
 use crate::infer::smc::{self, Particles, Refreshed};
 use crate::infer::{Engine, InferError, Options, Outcome, Settings};
@@ -17,13 +19,22 @@ use crate::lower::Target;
 const CHAINS: usize = 8;
 const CHAIN_WARM_UP: &str = "500";
 
-/// Particles by the recipe's way; `None` where it has none.
+/// Modes that ascents find, where the recipe has gradients and particles for them to complete.
+pub(super) fn modes(target: &dyn Target, recipe: &Recipe, settings: &Settings) -> Modes {
+    match recipe.gradients && recipe.warm_up != WarmUp::Nothing {
+        true => modes::search(target, settings.seed.child("modes", 0)),
+        false => Modes::default(),
+    }
+}
+
+/// Particles by the recipe's way, with those of `modes` that they lost; `None` where it has none.
 ///
 /// # Errors
 /// As of the engines that find them.
 pub(super) fn particles(
     target: &dyn Target,
     recipe: &Recipe,
+    modes: &Modes,
     settings: &Settings,
     keeping: &mut Keeping,
 ) -> Result<Option<Arc<Particles>>, InferError> {
@@ -38,7 +49,7 @@ pub(super) fn particles(
         WarmUp::Nuts => chains(target, recipe, settings)?,
         _ => None,
     };
-    let particles = match of_chains {
+    let mut particles = match of_chains {
         Some(found) => found,
         None => smc::particles(
             target,
@@ -49,6 +60,7 @@ pub(super) fn particles(
             &*settings.progress,
         )?,
     };
+    give_back(&mut particles, modes, target, seed.child("lost", 0));
     let particles = Arc::new(particles);
     keeping.warmed(&particles, target, settings.budget.exhausted());
     Ok(Some(particles))

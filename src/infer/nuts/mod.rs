@@ -135,6 +135,8 @@ impl Engine for Nuts {
         outcome.timing.warmup_s += started_s;
         outcome.interrupted = settings.budget.interrupted();
         chains::seek_unvisited(&mut outcome, target, &found, settings);
+        chains::weigh(&mut outcome, target, settings);
+        chains::seek_above(&mut outcome, target, settings);
         Ok(outcome)
     }
 }
