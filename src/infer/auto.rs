@@ -194,6 +194,21 @@ mod tests {
     }
 
     #[test]
+    fn chains_serve_what_has_one_mode_unless_options_are_for_the_sampler() {
+        let one = Written::new(3, |z| -50.0 * (z[0] - z[1]).powi(2));
+        let two = Written::new(3, |z| -50.0 * (z[0].abs() - 1.0).powi(2));
+        let taken = |target: &Written, options: &[(&str, &str)]| {
+            let mut settings = Settings::new(400, Seed(1));
+            settings.options = Options::from_pairs(options.iter().copied());
+            Auto.run(target, &settings).unwrap().chosen.unwrap().0
+        };
+        assert_eq!(taken(&one, &[]), "nuts");
+        assert_eq!(taken(&one, &[("target_accept", "0.95")]), "nuts");
+        assert_eq!(taken(&one, &[("steps", "0")]), "diffusion");
+        assert_eq!(taken(&two, &[]), "diffusion");
+    }
+
+    #[test]
     fn modes_that_chains_disagree_about_are_not_left_to_them() {
         let out = Auto
             .run(&many_well_of(14).target, &Settings::new(1000, Seed(1)))

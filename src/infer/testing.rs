@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use spec_math::cephes64::{ndtr, ndtri};
 
-use super::gaussian::{cholesky, fill_normal, log_normal};
+use super::gaussian::{cholesky, fill_normal, log_normal, log_prior};
 use crate::base::Seed;
 use crate::draws::log_sum_exp;
 use crate::lower::{DiscreteSite, Structure, Target};
@@ -700,4 +700,16 @@ fn solve_lower(l: &[f64], b: &[f64]) -> Vec<f64> {
         u[i] = (b[i] - dot(&l[i * d..i * d + i], &u[..i])) / l[i * d + i];
     }
     u
+}
+
+/// Σ_k k N(m_k, s² I), k from 1, where the prior is: islands whose masses are 1, 2, 3, …
+pub(crate) fn islands(places: Vec<Vec<f64>>, s: f64) -> Written {
+    Written::new(places[0].len(), move |z| {
+        let island = |(k, m): (usize, &Vec<f64>)| {
+            let gap: f64 = z.iter().zip(m).map(|(z, m)| (z - m).powi(2)).sum();
+            (1.0 + k as f64).ln() - 0.5 * gap / (s * s) - z.len() as f64 * s.ln()
+        };
+        let terms: Vec<f64> = places.iter().enumerate().map(island).collect();
+        log_sum_exp(&terms) - log_prior(z)
+    })
 }
