@@ -254,8 +254,12 @@ impl NoiseGraph {
 
     /// The value of an operation whose operands are all known.
     pub fn folded(&self, op: &Op, args: &[NodeId], shape: &Shape) -> Option<Arc<[f64]>> {
-        let known: Option<Vec<&Arc<[f64]>>> = args.iter().map(|&a| self.constant(a)).collect();
-        Some(compute(op, &known?, shape.len()))
+        // Most operations read something else: that is found out before anything is collected.
+        if args.iter().any(|&a| self.constant(a).is_none()) {
+            return None;
+        }
+        let known: Vec<&Arc<[f64]>> = args.iter().filter_map(|&a| self.constant(a)).collect();
+        Some(compute(op, &known, shape.len()))
     }
 
     fn intern(

@@ -77,8 +77,8 @@ impl<const W: usize> Way<W> {
             #[inline(always)]
             || self.sweep(f.states),
         );
-        for w in 0..W {
-            match good[w] {
+        for (w, good) in good.into_iter().enumerate() {
+            match good {
                 true => self.add(w, f, bars, [lane + w, lanes]),
                 false => one_by_one(f, args, [out, bar], bars, [lane + w, lanes]),
             }

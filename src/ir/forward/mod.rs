@@ -82,8 +82,8 @@ fn some<const W: usize>(
         #[inline(always)]
         || scaled(f.states, room),
     );
-    for w in 0..W {
-        if good[w] {
+    for (w, good) in good.into_iter().enumerate() {
+        if good {
             let own = out[lane + w..].iter_mut().step_by(lanes);
             own.zip(&room.p).for_each(|(o, p)| *o = p[w]);
         } else {
