@@ -122,3 +122,53 @@ fn by_logit([logit, x]: [&[f64]; 2], bar: &[f64], out: &mut [f64]) {
         },
     );
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dist::{self, Distribution};
+    use crate::ir::kernel::density;
+
+    /// Logits and values of `n` elements in each of `lanes` executions; two executions have something impossible in them.
+    fn operands(n: usize, lanes: usize) -> [Vec<f64>; 2] {
+        let each = |f: fn(f64) -> f64| (0..n * lanes).map(|i| f(i as f64)).collect();
+        let mut logits: Vec<f64> = each(|i| 40.0 * (0.7 * i).sin().powi(5));
+        let mut values: Vec<f64> = each(|i| (3.1 * i).sin().signum().max(0.0));
+        logits[3] = f64::INFINITY;
+        values[(n / 2) * lanes + 5] = 2.0;
+        [logits, values]
+    }
+
+    fn sum(all: &[Vec<f64>; 2], n: usize, lanes: usize) -> Vec<f64> {
+        let args = [0, 1].map(|i| Arg {
+            data: &all[i],
+            len: n,
+            uniform: false,
+        });
+        let mut out = vec![0.0; lanes];
+        log_density_sum(n, &args, &mut out);
+        out
+    }
+
+    #[test]
+    fn sums_are_those_of_the_law_in_any_company() {
+        let Some(Distribution::Scalar(d)) = dist::find("BernoulliLogit") else {
+            panic!("BernoulliLogit is a distribution over numbers");
+        };
+        let (law, lanes) = (Law::Plain(d), 19);
+        for n in [1, 7, 256, 700] {
+            let all = operands(n, lanes);
+            for (lane, got) in sum(&all, n, lanes).into_iter().enumerate() {
+                let own = |x: &Vec<f64>| x.iter().skip(lane).step_by(lanes).copied().collect();
+                let one: [Vec<f64>; 2] = [own(&all[0]), own(&all[1])];
+                let alone = sum(&one, n, 1)[0];
+                assert_eq!(alone.to_bits(), got.to_bits(), "{n}, lane {lane}");
+                let each = one[0].iter().zip(&one[1]);
+                let truth: f64 = each.map(|(l, x)| density(&law, &[*l], *x)).sum();
+                let near = (got - truth).abs() <= 1e-13 * (1.0 + truth.abs());
+                let same = got == truth || (got.is_nan() && truth.is_nan());
+                assert!(near || same, "{n}, lane {lane}: {got} is not {truth}");
+            }
+        }
+    }
+}
