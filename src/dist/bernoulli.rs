@@ -19,13 +19,13 @@ describe!(
     [real("logit")]
 );
 
-/// Carries noise to 0 or 1, from the logs of their probabilities.
+/// Carries noise to 0 or 1, from the logs of their probabilities, of which one is asked for.
 #[inline]
-fn transport(log_zero: f64, log_one: f64, z: f64) -> f64 {
+fn transport(log_zero: impl Fn() -> f64, log_one: impl Fn() -> f64, z: f64) -> f64 {
     let zero = if z <= 0.0 {
-        log_zero >= log_phi(z)
+        log_zero() >= log_phi(z)
     } else {
-        log_one <= log_phi(-z)
+        log_one() <= log_phi(-z)
     };
     if zero { 0.0 } else { 1.0 }
 }
@@ -73,7 +73,11 @@ impl Univariate for Bernoulli {
     #[inline]
     fn transport(&self, p: &[f64], z: f64) -> f64 {
         if is_unit(p[0]) && !z.is_nan() {
-            transport((-p[0]).ln_1p(), p[0].ln(), z)
+            // Half of the draws are the likelier number, whatever the logs are.
+            if (z < 0.0 && p[0] < 0.5) || (z > 0.0 && p[0] > 0.5) {
+                return if z > 0.0 { 1.0 } else { 0.0 };
+            }
+            transport(|| (-p[0]).ln_1p(), || p[0].ln(), z)
         } else {
             f64::NAN
         }
@@ -162,7 +166,7 @@ impl Univariate for BernoulliLogit {
     #[inline]
     fn transport(&self, p: &[f64], z: f64) -> f64 {
         if p[0].is_finite() && !z.is_nan() {
-            transport(-softplus(p[0]), -softplus(-p[0]), z)
+            transport(|| -softplus(p[0]), || -softplus(-p[0]), z)
         } else {
             f64::NAN
         }

@@ -2,7 +2,7 @@
 
 use super::Law;
 use super::kernel::Arg;
-use super::strip::{Strip, WIDTH, strips};
+use super::strip::{Strip, strips, with_room};
 use crate::compute::wide;
 
 /// A function of many numbers.
@@ -20,7 +20,11 @@ pub(super) fn of_noise(law: &Law) -> Option<All> {
 
 /// mu + sigma t, or sigma t, for arguments `(mu, sigma, z)` or `(sigma, z)`.
 pub(super) fn transport(of_noise: All, args: &[Arg], out: &mut [f64], lanes: usize) {
-    let mut room = [[0.0; WIDTH]; 3];
+    with_room!(out.len() / lanes, lanes, each(of_noise, args, out, lanes));
+}
+
+fn each<const ROOM: usize>(of_noise: All, args: &[Arg], out: &mut [f64], lanes: usize) {
+    let mut room = [[0.0; ROOM]; 3];
     let mut rest = out;
     for strip in strips(rest.len() / lanes, lanes) {
         let (now, later) = std::mem::take(&mut rest).split_at_mut(strip.width);
@@ -29,11 +33,11 @@ pub(super) fn transport(of_noise: All, args: &[Arg], out: &mut [f64], lanes: usi
     }
 }
 
-fn of_strip(
+fn of_strip<const ROOM: usize>(
     of_noise: All,
     args: &[Arg],
     strip: &Strip,
-    [room_mu, room_sigma, room_z]: &mut [[f64; WIDTH]; 3],
+    [room_mu, room_sigma, room_z]: &mut [[f64; ROOM]; 3],
     out: &mut [f64],
 ) {
     let (mu, sigma, z) = match args {

@@ -8,7 +8,7 @@
 use super::Law;
 use super::adjoint::Bars;
 use super::kernel::{Arg, density};
-use super::strip::{self, Strip, WIDTH, strips};
+use super::strip::{self, Strip, strips, with_room};
 use crate::base::{Bug, bites};
 use crate::compute::special::{LN_PI, log_factorial, log_gamma_ratio};
 use crate::compute::wide;
@@ -24,7 +24,7 @@ const FAR: f64 = 1e150;
 /// The operands' numbers of a strip, the value's last.
 type Numbers<'a> = [&'a [f64]; MAX];
 /// Room for as many.
-type Room = [[f64; WIDTH]; MAX];
+type Room<const ROOM: usize> = [[f64; ROOM]; MAX];
 
 /// A law that has loops of its own.
 #[derive(Clone, Copy)]
@@ -57,7 +57,12 @@ impl<'a> Evidence<'a> {
 
     /// The log-density of each element.
     pub(super) fn log_density(&self, args: &[Arg], out: &mut [f64], lanes: usize) {
-        let mut room = [[0.0; WIDTH]; MAX];
+        let n = out.len() / lanes;
+        with_room!(n, lanes, Self::each_density(self, args, out, lanes));
+    }
+
+    fn each_density<const ROOM: usize>(&self, args: &[Arg], out: &mut [f64], lanes: usize) {
+        let mut room = [[0.0; ROOM]; MAX];
         let mut rest = out;
         for strip in strips(rest.len() / lanes, lanes) {
             let (now, later) = std::mem::take(&mut rest).split_at_mut(strip.width);
@@ -68,7 +73,11 @@ impl<'a> Evidence<'a> {
 
     /// Their sum over `n` elements.
     pub(super) fn log_density_sum(&self, n: usize, args: &[Arg], out: &mut [f64]) {
-        let mut room = [[0.0; WIDTH]; MAX];
+        with_room!(n, out.len(), Self::density_sum(self, n, args, out));
+    }
+
+    fn density_sum<const ROOM: usize>(&self, n: usize, args: &[Arg], out: &mut [f64]) {
+        let mut room = [[0.0; ROOM]; MAX];
         strip::sum(n, out, |strip, out| {
             self.values(args.len(), of(args, strip, &mut room), out);
         });
@@ -88,8 +97,23 @@ impl<'a> Evidence<'a> {
         bars: &mut Bars,
         lanes: usize,
     ) {
-        let (mut room, mut by) = ([[0.0; WIDTH]; MAX], [[0.0; WIDTH]; MAX]);
-        let mut spread = [0.0; WIDTH];
+        with_room!(
+            n,
+            lanes,
+            Self::density_adjoint(self, args, bar, n, bars, lanes)
+        );
+    }
+
+    fn density_adjoint<const ROOM: usize>(
+        &self,
+        args: &[Arg],
+        bar: Arg,
+        n: usize,
+        bars: &mut Bars,
+        lanes: usize,
+    ) {
+        let (mut room, mut by) = ([[0.0; ROOM]; MAX], [[0.0; ROOM]; MAX]);
+        let mut spread = [0.0; ROOM];
         for strip in strips(n, lanes) {
             let bar = &strip.of(&bar, &mut spread)[..strip.width];
             self.slopes(args.len(), of(args, &strip, &mut room), bar, &mut by);
@@ -116,7 +140,13 @@ impl<'a> Evidence<'a> {
     }
 
     /// bar · the derivative by each operand.
-    fn slopes(&self, count: usize, x: Numbers, bar: &[f64], by: &mut Room) {
+    fn slopes<const ROOM: usize>(
+        &self,
+        count: usize,
+        x: Numbers,
+        bar: &[f64],
+        by: &mut Room<ROOM>,
+    ) {
         let usual = match self.kind {
             Kind::StudentT => student_slopes(x, bar, by),
             Kind::Poisson => poisson_slopes(x, bar, by),
@@ -141,7 +171,11 @@ impl<'a> Evidence<'a> {
 }
 
 /// Numbers of a strip; of operands that a law does not have, none.
-fn of<'a>(args: &[Arg<'a>], strip: &Strip, room: &'a mut Room) -> Numbers<'a> {
+fn of<'a, const ROOM: usize>(
+    args: &[Arg<'a>],
+    strip: &Strip,
+    room: &'a mut Room<ROOM>,
+) -> Numbers<'a> {
     let mut rooms = room.iter_mut();
     std::array::from_fn(|i| {
         let room = rooms.next().expect("room for each operand");
@@ -182,7 +216,11 @@ fn student([nu, mu, sigma, x]: Numbers, out: &mut [f64]) -> bool {
     )
 }
 
-fn student_slopes([nu, mu, sigma, x]: Numbers, bar: &[f64], by: &mut Room) -> bool {
+fn student_slopes<const ROOM: usize>(
+    [nu, mu, sigma, x]: Numbers,
+    bar: &[f64],
+    by: &mut Room<ROOM>,
+) -> bool {
     let [_, by_mu, by_sigma, by_x] = by;
     wide::run(
         #[inline(always)]
@@ -234,7 +272,11 @@ fn poisson([rate, k, ..]: Numbers, out: &mut [f64]) -> bool {
     )
 }
 
-fn poisson_slopes([rate, k, ..]: Numbers, bar: &[f64], by: &mut Room) -> bool {
+fn poisson_slopes<const ROOM: usize>(
+    [rate, k, ..]: Numbers,
+    bar: &[f64],
+    by: &mut Room<ROOM>,
+) -> bool {
     let mut usual = true;
     for ((o, (&rate, &k)), &b) in by[0].iter_mut().zip(rate.iter().zip(k)).zip(bar) {
         usual &= is_size(rate) & is_count(k);
@@ -262,7 +304,11 @@ fn poisson_log([log_rate, k, ..]: Numbers, out: &mut [f64]) -> bool {
     )
 }
 
-fn poisson_log_slopes([log_rate, k, ..]: Numbers, bar: &[f64], by: &mut Room) -> bool {
+fn poisson_log_slopes<const ROOM: usize>(
+    [log_rate, k, ..]: Numbers,
+    bar: &[f64],
+    by: &mut Room<ROOM>,
+) -> bool {
     let mut counts = true;
     for &k in k {
         counts &= is_count(k);
@@ -297,7 +343,11 @@ fn exponential([rate, x, ..]: Numbers, out: &mut [f64]) -> bool {
     )
 }
 
-fn exponential_slopes([rate, x, ..]: Numbers, bar: &[f64], by: &mut Room) -> bool {
+fn exponential_slopes<const ROOM: usize>(
+    [rate, x, ..]: Numbers,
+    bar: &[f64],
+    by: &mut Room<ROOM>,
+) -> bool {
     let [by_rate, by_x, ..] = by;
     let mut usual = true;
     let out = by_rate.iter_mut().zip(by_x);

@@ -8,7 +8,7 @@ use super::law::{ArrayLaw, Law};
 use super::matrix;
 use super::normal;
 use super::op::{Axis, BinaryFn, LawFn, Op, ReduceFn, ScanFn};
-use super::{bernoulli_logit, cauchy, chain, coin, product, reduce, unary};
+use super::{bernoulli_logit, cauchy, chain, coin, forward, product, reduce, unary};
 use crate::base::Shape;
 use crate::compute::special;
 use crate::dist::Univariate;
@@ -155,6 +155,7 @@ pub fn run(op: &Op, args: &[Arg], out: &mut [f64], lanes: usize) {
         }
         Op::Reduce(f, axis) => reduce(*f, *axis, args[0], out, lanes),
         Op::Scan(f, axis) => scan(*f, *axis, args[0], out, lanes),
+        Op::Forward(f) => forward::run(f, args, out, lanes),
         Op::MatMul { m, k, n } => product::matmul([*m, *k, *n], args[0], args[1], out, lanes),
         Op::Dense(x, n) => product::dense(x, *n, args[0], out, lanes),
         Op::Cholesky(n) => by_lane(args, out, lanes, |a, o| matrix::cholesky(*n, a[0], o)),

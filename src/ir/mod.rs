@@ -23,6 +23,7 @@ mod cauchy;
 pub mod chain;
 mod coin;
 mod evidence;
+pub mod forward;
 pub mod kernel;
 pub mod law;
 mod matrix;

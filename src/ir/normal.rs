@@ -2,9 +2,9 @@
 //! of it. Values and gradients, `(mu, sigma, x or z)`.
 
 use super::Law;
-use super::adjoint::{Bars, add_each};
+use super::adjoint::{Bars, times};
 use super::kernel::{Arg, Grid};
-use super::strip::{self, Strip, WIDTH, strips};
+use super::strip::{self, Strip, strips, with_room};
 use crate::compute::special::HALF_LN_2PI;
 use crate::compute::wide;
 
@@ -31,7 +31,11 @@ pub(super) fn transport(args: &[Arg], out: &mut [f64], lanes: usize) {
 
 /// The log-density of each element.
 pub(super) fn log_density(args: &[Arg], out: &mut [f64], lanes: usize) {
-    let mut room = [[0.0; WIDTH]; 3];
+    with_room!(out.len() / lanes, lanes, each_density(args, out, lanes));
+}
+
+fn each_density<const ROOM: usize>(args: &[Arg], out: &mut [f64], lanes: usize) {
+    let mut room = [[0.0; ROOM]; 3];
     let mut rest = out;
     for strip in strips(rest.len() / lanes, lanes) {
         let (now, later) = std::mem::take(&mut rest).split_at_mut(strip.width);
@@ -42,8 +46,12 @@ pub(super) fn log_density(args: &[Arg], out: &mut [f64], lanes: usize) {
 
 /// Their sum over `n` elements.
 pub(super) fn log_density_sum(n: usize, args: &[Arg], out: &mut [f64]) {
+    with_room!(n, out.len(), density_sum(n, args, out));
+}
+
+fn density_sum<const ROOM: usize>(n: usize, args: &[Arg], out: &mut [f64]) {
     let sigma = args[1];
-    let mut room = [[0.0; WIDTH]; 3];
+    let mut room = [[0.0; ROOM]; 3];
     if sigma.len > 1 && !sigma.uniform {
         return strip::sum(n, out, |s, out| with_logs(of(args, s, &mut room), out));
     }
@@ -58,7 +66,11 @@ pub(super) fn log_density_sum(n: usize, args: &[Arg], out: &mut [f64]) {
     subtract_logs(sigma.data, times, out);
 }
 
-fn of<'a>(args: &[Arg<'a>], strip: &Strip, room: &'a mut [[f64; WIDTH]; 3]) -> [&'a [f64]; 3] {
+fn of<'a, const ROOM: usize>(
+    args: &[Arg<'a>],
+    strip: &Strip,
+    room: &'a mut [[f64; ROOM]; 3],
+) -> [&'a [f64]; 3] {
     let [a, b, c] = room;
     [
         strip.of(&args[0], a),
@@ -124,15 +136,47 @@ fn with_logs([mu, sigma, x]: [&[f64]; 3], out: &mut [f64]) {
 
 /// Adds the adjoints of [`transport`].
 pub(super) fn transport_adjoint(args: &[Arg], bar: Arg, n: usize, bars: &mut Bars) {
-    add_each(bars, 0, args, bar, n, |[]| 1.0);
-    add_each(bars, 1, args, bar, n, |[_, _, z]| z);
-    add_each(bars, 2, args, bar, n, |[_, s, _]| s);
+    with_room!(n, bars.lanes, transport_slopes(args, bar, n, bars));
+}
+
+fn transport_slopes<const ROOM: usize>(args: &[Arg], bar: Arg, n: usize, bars: &mut Bars) {
+    let [mut room_bar, mut room_sigma, mut room_z] = [[0.0; ROOM]; 3];
+    let (mut by_sigma, mut by_z) = ([0.0; ROOM], [0.0; ROOM]);
+    for strip in strips(n, bars.lanes) {
+        let (by_sigma, by_z) = (&mut by_sigma[..strip.width], &mut by_z[..strip.width]);
+        let bar = strip.of(&bar, &mut room_bar);
+        let sigma = strip.of(&args[1], &mut room_sigma);
+        let z = strip.of(&args[2], &mut room_z);
+        wide::run(
+            #[inline(always)]
+            || {
+                let out = by_sigma.iter_mut().zip(&mut *by_z);
+                for ((((o, p), &b), &s), &z) in out.zip(bar).zip(sigma).zip(z) {
+                    *o = times(b, z);
+                    *p = times(b, s);
+                }
+            },
+        );
+        strip.add(bars, 0, args[0].len, bar);
+        strip.add(bars, 1, args[1].len, by_sigma);
+        strip.add(bars, 2, args[2].len, by_z);
+    }
 }
 
 /// Adds the adjoints of [`log_density`], or of the sum where `bar` has one element.
 pub(super) fn log_density_adjoint(args: &[Arg], bar: Arg, n: usize, bars: &mut Bars, lanes: usize) {
-    let mut room = [[0.0; WIDTH]; 3];
-    let (mut spread, mut by_mu, mut by_sigma) = ([0.0; WIDTH], [0.0; WIDTH], [0.0; WIDTH]);
+    with_room!(n, lanes, density_adjoint(args, bar, n, bars, lanes));
+}
+
+fn density_adjoint<const ROOM: usize>(
+    args: &[Arg],
+    bar: Arg,
+    n: usize,
+    bars: &mut Bars,
+    lanes: usize,
+) {
+    let mut room = [[0.0; ROOM]; 3];
+    let (mut spread, mut by_mu, mut by_sigma) = ([0.0; ROOM], [0.0; ROOM], [0.0; ROOM]);
     for strip in strips(n, lanes) {
         let bar = strip.of(&bar, &mut spread);
         let (by_mu, by_sigma) = (&mut by_mu[..strip.width], &mut by_sigma[..strip.width]);

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use super::chain::Chain;
+use super::forward::Forward;
 use super::law::{ArrayLaw, Law};
 use crate::compute::special;
 use crate::compute::wide::Panels;
@@ -140,6 +141,8 @@ pub enum Op {
     Scan(ScanFn, Axis),
     /// Elementwise operations one after another, a piece of the elements at a time.
     Chain(Arc<Chain>),
+    /// `(start, step, evidence)`: the forward recursion over hidden states, in logs.
+    Forward(Forward),
     /// `[m, k] @ [k, n]`.
     MatMul { m: usize, k: usize, n: usize },
     /// A known matrix by `[k, n]`; the number is n.

@@ -7,8 +7,6 @@
 //!
 //! Which registers take part is known from the tape alone: those that noise moves, and that move a term.
 
-use std::collections::HashMap;
-
 use super::tape::{Block, Instruction, Operand, Tape, lanes, with_views};
 use crate::ir::adjoint::{self, Bars};
 
@@ -50,7 +48,7 @@ impl Adjoint {
     pub fn new(tape: &Tape, seeds: &[usize]) -> Adjoint {
         let homes = homes(tape);
         let home = |o: &Operand| match o {
-            Operand::Register { offset, .. } => homes.get(offset).copied(),
+            Operand::Register { offset, .. } => homes[*offset],
             Operand::Known { .. } => None,
         };
         let taking_part = taking_part(tape, seeds, home);
@@ -160,17 +158,19 @@ impl Step {
     }
 }
 
-/// The instruction that fills each register; registers without elements have none.
-fn homes(tape: &Tape) -> HashMap<usize, usize> {
-    let place = |(i, instruction): (usize, &Instruction)| match instruction {
-        Instruction::Load { columns, offset } => (!columns.is_empty()).then_some((*offset, i)),
-        Instruction::Run { offset, len, .. } => (*len > 0).then_some((*offset, i)),
-    };
-    tape.instructions
-        .iter()
-        .enumerate()
-        .filter_map(place)
-        .collect()
+/// The instruction that fills each register from its first on; registers without elements have none.
+fn homes(tape: &Tape) -> Vec<Option<usize>> {
+    let mut homes = vec![None; tape.registers + 1];
+    for (i, instruction) in tape.instructions.iter().enumerate() {
+        let (offset, len) = match instruction {
+            Instruction::Load { columns, offset } => (*offset, columns.len()),
+            Instruction::Run { offset, len, .. } => (*offset, *len),
+        };
+        if len > 0 {
+            homes[offset] = Some(i);
+        }
+    }
+    homes
 }
 
 /// Which instructions noise moves, and move a seed.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use rayon::prelude::*;
 
@@ -56,7 +56,8 @@ pub struct Component {
     pub(super) noise: Tape,
     /// The tape that loads values at discrete sites; where there are none, it is the other one.
     given: Option<Tape>,
-    pub(super) sweep: Sweep,
+    /// Made when a gradient is asked for.
+    sweep: OnceLock<Sweep>,
     /// Registers that one-block gradients have used and will use again.
     pub(super) spaces: Mutex<Vec<Workspace>>,
     /// Registers that one-block evaluations have used and will use again.
@@ -181,7 +182,7 @@ impl Component {
                 size: noise.registers,
                 related: Related::default(),
             },
-            sweep: Sweep::new(&noise, &terms),
+            sweep: OnceLock::new(),
             spaces: Mutex::default(),
             blocks: Mutex::default(),
             terms,
@@ -196,6 +197,12 @@ impl Component {
             overflowed: AtomicU64::new(0),
             error: Mutex::new(None),
         }
+    }
+
+    /// The way back from its terms to its noise.
+    pub(super) fn sweep(&self) -> &Sweep {
+        self.sweep
+            .get_or_init(|| Sweep::new(&self.noise, &self.terms))
     }
 
     /// Says which program its coordinates are of.

@@ -31,7 +31,7 @@ impl Sweep {
 impl Component {
     /// See [`log_r_gradient`](super::Target::log_r_gradient).
     pub(super) fn gradient_of_rows(&self, z: &[f64], log_r: &mut [f64], gradient: &mut [f64]) {
-        let (dim, lanes) = (self.coordinates.len(), self.sweep.adjoint.lanes);
+        let (dim, lanes) = (self.coordinates.len(), self.sweep().adjoint.lanes);
         self.evaluated
             .fetch_add(log_r.len() as u64, Ordering::Relaxed);
         if log_r.len() <= lanes {
@@ -66,7 +66,7 @@ impl Component {
         }
         gradient.fill(0.0);
         let live: Vec<bool> = log_r.iter().map(|w| *w != f64::NEG_INFINITY).collect();
-        let Sweep { terms, adjoint } = &self.sweep;
+        let Sweep { terms, adjoint } = self.sweep();
         let counts = |block: &super::tape::Block, seed: usize, lane: usize| {
             live[lane] && self.is_reached(block, &self.terms[terms[seed]], lane)
         };

@@ -71,8 +71,9 @@ impl Tape {
         given: &HashMap<NodeId, Vec<usize>>,
     ) -> Tape {
         let needed = needed(graph, roots, given);
+        let count = needed.iter().filter(|n| **n).count();
         let mut tape = Tape {
-            instructions: Vec::new(),
+            instructions: Vec::with_capacity(count),
             known: Vec::new(),
             registers: 0,
             outputs: Vec::new(),

@@ -26,7 +26,7 @@ use crate::trace::{self, NoiseSite, TermKind};
 /// Prior executions that are looked at before inference.
 const PRIOR_LOOK: usize = 1000;
 /// Of large programs fewer executions are run, so that about this many numbers are computed.
-const LOOK_NUMBERS: usize = 4_000_000;
+const LOOK_NUMBERS: usize = 2_000_000;
 const FEWEST_LOOKS: usize = 16;
 /// How much further a program is unrolled whose posterior lies beyond the bound; no further than this on its own.
 pub(super) const DEEPER: usize = 8;
@@ -295,7 +295,11 @@ impl Bound {
                 .flat_map(|(row, _)| row)
                 .copied()
                 .collect();
-            let failing = component.failing(&weightless);
+            let [failed_here, ..] = component.counts();
+            let failing = match failed_here {
+                0 => Vec::new(),
+                _ => component.failing(&weightless),
+            };
             let here = failing.iter().filter(|f| **f).count();
             let first = failing.iter().position(|f| *f).and_then(|i| {
                 let row = &weightless[i * dim..(i + 1) * dim];

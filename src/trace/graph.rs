@@ -8,14 +8,14 @@
 //! operands are one node, and operations on known numbers are done at once.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::sync::Arc;
 
-use petgraph::graph::{DiGraph, NodeIndex};
+use petgraph::graph::NodeIndex;
 
 use crate::base::{Shape, Span};
+use crate::ir::Op;
 use crate::ir::kernel::{self, Arg};
-use crate::ir::{Axis, BinaryFn, Op, ReduceFn, UnaryFn};
 
 /// A node of the graph.
 pub type NodeId = NodeIndex<u32>;
@@ -102,8 +102,9 @@ impl NoiseSite {
 /// The whole function.
 #[derive(Clone, Debug, Default)]
 pub struct NoiseGraph {
-    nodes: DiGraph<Node, u32>,
-    known: HashMap<Key, NodeId, BuildHasherDefault<Mix>>,
+    nodes: Vec<Node>,
+    /// Nodes that can be shared, by their hash; one whose place was taken stands at the next number that was free.
+    known: HashMap<u64, NodeId, BuildHasherDefault<Mix>>,
     /// Number of noise coordinates.
     pub dim: usize,
     /// Blocks of noise in the program's order.
@@ -127,10 +128,6 @@ pub struct NoiseGraph {
 
 /// Coordinates from here on are no program's.
 const STAND_IN: usize = 1 << 40;
-
-/// What makes two operations equal. Constants are compared by their bits.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Key(Name, Vec<u32>, Vec<usize>);
 
 /// A quick hash: a graph looks up every operation that a program makes.
 #[derive(Clone, Copy, Debug, Default)]
@@ -162,56 +159,64 @@ impl Hasher for Mix {
     }
 }
 
-/// What an operation is, apart from its operands. Most need no text, which takes time to write.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Name {
-    Noise(usize),
-    Known(Vec<u64>),
-    Unary(UnaryFn),
-    Binary(BinaryFn),
-    Select,
-    Pack,
-    Reduce(ReduceFn, Axis),
-    Elements(Arc<[u32]>),
-    Matrix(usize, usize),
-    Text(String),
+/// A hash of what makes two nodes equal; of a distribution's operations only which operation it is.
+fn hash_of(op: &Op, args: &[NodeId], shape: &Shape) -> u64 {
+    let mut mix = Mix::default();
+    std::mem::discriminant(op).hash(&mut mix);
+    match op {
+        Op::Const(values) => values.iter().for_each(|x| mix.add(x.to_bits())),
+        Op::Noise { first } => mix.write_usize(*first),
+        Op::Unary(f) => f.hash(&mut mix),
+        Op::Binary(f) => f.hash(&mut mix),
+        Op::Reduce(f, axis) => (*f, *axis).hash(&mut mix),
+        Op::Take(indices) => indices.iter().for_each(|&i| mix.add(u64::from(i))),
+        _ => {}
+    }
+    args.iter().for_each(|a| mix.write_usize(a.index()));
+    shape.dims().iter().for_each(|&n| mix.write_usize(n));
+    mix.finish()
 }
 
-impl Name {
-    fn of(op: &Op) -> Name {
-        match op {
-            Op::Unary(f) => Name::Unary(*f),
-            Op::Binary(f) => Name::Binary(*f),
-            Op::Select => Name::Select,
-            Op::Pack => Name::Pack,
-            Op::Reduce(f, axis) => Name::Reduce(*f, *axis),
-            Op::Take(indices) => Name::Elements(indices.clone()),
-            // Laid out once for its operation: another layout is another matrix.
-            Op::Dense(x, n) => Name::Matrix(Arc::as_ptr(x) as usize, *n),
-            op => Name::Text(format!("{op:?}")),
+/// Whether two operations are the same. Constants are compared by their bits.
+fn same(a: &Op, b: &Op) -> bool {
+    match (a, b) {
+        (Op::Const(a), Op::Const(b)) => {
+            let equal = |(a, b): (&f64, &f64)| a.to_bits() == b.to_bits();
+            a.len() == b.len() && a.iter().zip(b.iter()).all(equal)
         }
+        // Laid out once for its operation: another layout is another matrix.
+        (Op::Dense(x, n), Op::Dense(y, m)) => Arc::ptr_eq(x, y) && n == m,
+        (a, b) => a == b,
     }
 }
 
 impl NoiseGraph {
+    /// A graph without nodes that has room for some.
+    pub fn with_room(nodes: usize) -> NoiseGraph {
+        let mut graph = NoiseGraph::default();
+        graph.nodes.reserve(nodes);
+        graph.known.reserve(nodes);
+        graph
+    }
+
     /// A node by its id.
     pub fn node(&self, id: NodeId) -> &Node {
-        &self.nodes[id]
+        &self.nodes[id.index()]
     }
 
     /// All ids, operands before users.
     pub fn ids(&self) -> impl DoubleEndedIterator<Item = NodeId> + use<> {
-        (0..self.nodes.node_count() as u32).map(NodeId::from)
+        (0..self.nodes.len() as u32).map(NodeId::from)
     }
 
     /// Number of nodes.
     pub fn len(&self) -> usize {
-        self.nodes.node_count()
+        self.nodes.len()
     }
 
     /// The known value of a node, if it has one.
     pub fn constant(&self, id: NodeId) -> Option<&Arc<[f64]>> {
-        match &self.nodes[id].op {
+        match &self.nodes[id.index()].op {
             Op::Const(values) => Some(values),
             _ => None,
         }
@@ -219,17 +224,14 @@ impl NoiseGraph {
 
     /// A node with known numbers.
     pub fn constant_node(&mut self, values: Arc<[f64]>, shape: Shape, span: Span) -> NodeId {
-        let key = (values.len() <= 16).then(|| {
-            let bits = values.iter().map(|x| x.to_bits()).collect();
-            Key(Name::Known(bits), Vec::new(), shape.dims().to_vec())
-        });
-        self.intern(key, Op::Const(values), Vec::new(), shape, span)
+        // Long arrays are seldom equal, and take long to compare.
+        let shared = values.len() <= 16;
+        self.intern(shared, Op::Const(values), Vec::new(), shape, span)
     }
 
     /// A block of noise coordinates.
     pub fn noise(&mut self, first: usize, shape: Shape, span: Span) -> NodeId {
-        let key = Key(Name::Noise(first), Vec::new(), shape.dims().to_vec());
-        self.intern(Some(key), Op::Noise { first }, Vec::new(), shape, span)
+        self.intern(true, Op::Noise { first }, Vec::new(), shape, span)
     }
 
     /// An operation; folded where all operands are known, shared where it is already there.
@@ -242,48 +244,50 @@ impl NoiseGraph {
 
     /// An operation; shared where it is already there.
     pub fn shared(&mut self, op: Op, args: Vec<NodeId>, shape: Shape, span: Span) -> NodeId {
-        let key = Key(
-            Name::of(&op),
-            args.iter().map(|a| a.index() as u32).collect(),
-            shape.dims().to_vec(),
-        );
-        self.intern(Some(key), op, args, shape, span)
+        self.intern(true, op, args, shape, span)
     }
 
     /// An operation of its own.
     pub fn push(&mut self, op: Op, args: Vec<NodeId>, shape: Shape, span: Span) -> NodeId {
-        self.intern(None, op, args, shape, span)
+        self.intern(false, op, args, shape, span)
     }
 
     /// The value of an operation whose operands are all known.
     pub fn folded(&self, op: &Op, args: &[NodeId], shape: &Shape) -> Option<Arc<[f64]>> {
-        let known: Option<Vec<&Arc<[f64]>>> = args.iter().map(|&a| self.constant(a)).collect();
-        Some(compute(op, &known?, shape.len()))
+        // Most operations read something else: that is found out before anything is collected.
+        if args.iter().any(|&a| self.constant(a).is_none()) {
+            return None;
+        }
+        let known: Vec<&Arc<[f64]>> = args.iter().filter_map(|&a| self.constant(a)).collect();
+        Some(compute(op, &known, shape.len()))
     }
 
     fn intern(
         &mut self,
-        key: Option<Key>,
+        shared: bool,
         op: Op,
         args: Vec<NodeId>,
         shape: Shape,
         span: Span,
     ) -> NodeId {
-        if let Some(&id) = key.as_ref().and_then(|k| self.known.get(k)) {
-            return id;
+        let id = NodeId::new(self.nodes.len());
+        if shared {
+            let mut hash = hash_of(&op, &args, &shape);
+            while let Some(&other) = self.known.get(&hash) {
+                let node = &self.nodes[other.index()];
+                if same(&node.op, &op) && node.args == args && node.shape == shape {
+                    return other;
+                }
+                hash = hash.wrapping_add(1);
+            }
+            self.known.insert(hash, id);
         }
-        let id = self.nodes.add_node(Node {
+        self.nodes.push(Node {
             op,
-            args: args.clone(),
+            args,
             shape,
             span,
         });
-        for (position, arg) in args.into_iter().enumerate() {
-            self.nodes.add_edge(arg, id, position as u32);
-        }
-        if let Some(key) = key {
-            self.known.insert(key, id);
-        }
         id
     }
 
@@ -300,7 +304,7 @@ impl NoiseGraph {
             if given.contains_key(&id) {
                 continue;
             }
-            let node = &self.nodes[id];
+            let node = &self.nodes[id.index()];
             if !entered {
                 stack.push((id, true));
                 stack.extend(node.args.iter().map(|&a| (a, false)));
@@ -330,7 +334,7 @@ impl NoiseGraph {
         roots.into_iter().for_each(|r| needed[r.index()] = true);
         for id in self.ids().rev() {
             if needed[id.index()] {
-                self.nodes[id]
+                self.nodes[id.index()]
                     .args
                     .iter()
                     .for_each(|a| needed[a.index()] = true);

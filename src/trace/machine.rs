@@ -473,7 +473,11 @@ impl<'a> Machine<'a> {
         kind: Kind,
         span: Span,
     ) -> Tensor {
-        let known: Option<Vec<Arc<[f64]>>> = args.iter().map(|t| t.known()).collect();
+        let computed = |t: &&Tensor| matches!(t.payload, Payload::Node(_));
+        let known: Option<Vec<Arc<[f64]>>> = match args.iter().any(computed) {
+            true => None,
+            false => args.iter().map(|t| t.known()).collect(),
+        };
         if let Some(known) = known {
             let refs: Vec<&Arc<[f64]>> = known.iter().collect();
             let values = compute(&op, &refs, shape.len());
@@ -518,6 +522,10 @@ impl<'a> Machine<'a> {
         kind: Kind,
         span: Span,
     ) -> Result<Tensor> {
+        if a.shape == b.shape {
+            let shape = a.shape.clone();
+            return Ok(self.emit(Op::Binary(f), &[a, b], shape, kind, span));
+        }
         let Some(shape) = a.shape.broadcast(&b.shape) else {
             return Err(TraceError::model(
                 "odp::trace::shape_mismatch",

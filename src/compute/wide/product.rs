@@ -180,11 +180,12 @@ impl WithSimd for Transposed<'_> {
                 }
                 _ => r,
             };
+            if width == 1 {
+                some_dots(panel, one, out);
+                continue;
+            }
             for (column, out) in panel.chunks_exact(ROWS).zip(out.chunks_exact_mut(width)) {
-                match width {
-                    1 => out[0] += one_dot(column, one),
-                    _ => many_dots(simd, column, r, width, out),
-                }
+                many_dots(simd, column, r, width, out);
             }
         }
     }
@@ -193,18 +194,42 @@ impl WithSimd for Transposed<'_> {
 /// Interleaved parts of a sum.
 const PARTS: usize = 4;
 
+/// Columns whose sums run together, so that none waits for its own last step.
+const TOGETHER: usize = 4;
+
+/// Adds the products of all columns with one vector.
 #[inline(always)]
-fn one_dot(column: &[f64], r: &[f64]) -> f64 {
-    let mut sums = [0.0; PARTS];
-    for (x, r) in column.chunks_exact(PARTS).zip(r.chunks_exact(PARTS)) {
-        for ((s, x), r) in sums.iter_mut().zip(x).zip(r) {
-            *s = x.mul_add(*r, *s);
-        }
+fn some_dots(panel: &[f64], r: &[f64], out: &mut [f64]) {
+    let (several, rest) = panel.split_at(panel.len() - panel.len() % (TOGETHER * ROWS));
+    let (first, last) = out.split_at_mut(several.len() / ROWS);
+    let groups = several.chunks_exact(TOGETHER * ROWS);
+    for (columns, out) in groups.zip(first.chunks_exact_mut(TOGETHER)) {
+        dots::<TOGETHER>(columns, r, out);
     }
-    (sums[0] + sums[1]) + (sums[2] + sums[3])
+    for (column, out) in rest.chunks_exact(ROWS).zip(last.chunks_exact_mut(1)) {
+        dots::<1>(column, r, out);
+    }
 }
 
-/// [`one_dot`]'s sums for many vectors, a tile at a time.
+/// `N` columns by one vector, each in [`PARTS`] sums.
+#[inline(always)]
+fn dots<const N: usize>(columns: &[f64], r: &[f64], out: &mut [f64]) {
+    let column: [&[f64]; N] = std::array::from_fn(|c| &columns[c * ROWS..(c + 1) * ROWS]);
+    let mut sums = [[0.0; PARTS]; N];
+    for (i, r) in r.chunks_exact(PARTS).enumerate() {
+        for (column, sums) in column.iter().zip(&mut sums) {
+            let x = &column[i * PARTS..(i + 1) * PARTS];
+            for ((s, x), r) in sums.iter_mut().zip(x).zip(r) {
+                *s = x.mul_add(*r, *s);
+            }
+        }
+    }
+    for (o, s) in out.iter_mut().zip(sums) {
+        *o += (s[0] + s[1]) + (s[2] + s[3]);
+    }
+}
+
+/// [`dots`]'s sums for many vectors, a tile at a time.
 #[inline(always)]
 fn many_dots<S: Simd>(simd: S, column: &[f64], r: &[f64], width: usize, out: &mut [f64]) {
     for (start, n) in tiles::<S>(width) {

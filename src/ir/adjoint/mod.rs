@@ -16,9 +16,10 @@ mod laws;
 mod linear;
 
 use super::chain;
+use super::forward::backward;
 use super::kernel::Arg;
 use super::op::{BinaryFn, LawFn, Op, ReduceFn, UnaryFn};
-use super::strip::{WIDTH, strips};
+use super::strip::{SHORT, WIDTH, numbers, strips};
 use crate::dist::ValueKind;
 
 /// Bars of the operands of one operation, in one array.
@@ -39,7 +40,7 @@ impl Bars<'_> {
     }
 
     /// Adds to one number of the bar of operand `i`, if it takes part.
-    fn add(&mut self, i: usize, number: usize, value: f64) {
+    pub(super) fn add(&mut self, i: usize, number: usize, value: f64) {
         if let Some(start) = self.at[i] {
             self.file[start * self.lanes + number] += value;
         }
@@ -102,6 +103,7 @@ pub fn carries(op: &Op, i: usize, n_args: usize) -> bool {
         Op::Take(_)
         | Op::Pack
         | Op::Scan(..)
+        | Op::Forward(_)
         | Op::MatMul { .. }
         | Op::Dense(..)
         | Op::Cholesky(_)
@@ -125,6 +127,7 @@ pub fn run(op: &Op, args: &[Arg], out: &[f64], bar: &[f64], bars: &mut Bars, lan
         Op::Pack => elementwise::pack(args, bar, bars, lanes),
         Op::Reduce(f, axis) => along::reduce(*f, *axis, args[0], out, bar, bars, lanes),
         Op::Scan(f, axis) => along::scan(*f, *axis, args[0], out, bar, bars, lanes),
+        Op::Forward(f) => backward::run(f, args, out, bar, bars, lanes),
         Op::MatMul { m, k, n } => linear::matmul([*m, *k, *n], args, bar, bars, lanes),
         Op::Dense(x, n) => linear::dense(x, *n, bar, bars, lanes),
         Op::Cholesky(n) => linear::cholesky(*n, args, out, bar, bars, lanes),
@@ -151,12 +154,26 @@ pub(super) fn add_each<const N: usize>(
     n: usize,
     derivative: impl Fn([f64; N]) -> f64,
 ) {
-    if bars.at[i].is_none() {
-        return;
+    if bars.at[i].is_some() {
+        match numbers(n, bars.lanes) {
+            0..=SHORT => add_strips::<SHORT, N>(bars, i, args, bar, n, derivative),
+            _ => add_strips::<WIDTH, N>(bars, i, args, bar, n, derivative),
+        }
     }
+}
+
+fn add_strips<const ROOM: usize, const N: usize>(
+    bars: &mut Bars,
+    i: usize,
+    args: &[Arg],
+    bar: Arg,
+    n: usize,
+    derivative: impl Fn([f64; N]) -> f64,
+) {
     let (len, lanes) = (args[i].len, bars.lanes);
-    let (mut rooms, mut room) = ([const { None }; N], None);
-    let mut each = [0.0; WIDTH];
+    let mut rooms: [Option<[f64; ROOM]>; N] = [const { None }; N];
+    let mut room: Option<[f64; ROOM]> = None;
+    let mut each = [0.0; ROOM];
     for strip in strips(n, lanes) {
         let mut rest = rooms.iter_mut();
         let x: [&[f64]; N] = std::array::from_fn(|j| {

@@ -20,6 +20,10 @@ const MOST: usize = 24;
 
 /// The same function, its chains fused.
 pub(super) fn fused(old: Rewritten) -> Rewritten {
+    let long = |id: NodeId| old.graph.node(id).shape.len() >= WORTH;
+    if !old.graph.ids().any(long) {
+        return old;
+    }
     let heads = heads(&old);
     if old.graph.ids().all(|id| heads[id.index()] == id) {
         return old;

@@ -2,12 +2,14 @@
 //!
 //! ```text
 //! nodes that the roots need, operands first
-//!   ──▶ fold ──▶ simplify ──▶ stats ──▶ gemm ──▶ cse ──▶ fuse ──▶ the same function in fewer and cheaper steps
+//!   ──▶ fold ──▶ simplify ──▶ stats ──▶ gemm ──▶ cse ──▶ forward ──▶ fuse ──▶ the same function in fewer and cheaper steps
 //! ```
-//! One walk: each node, its operands already rewritten, goes through the passes that are on; `fuse` then looks at the whole. Values agree with those of the
+//! One walk: each node, its operands already rewritten, goes through the passes that are on; `forward` and
+//! `fuse` then look at the whole. Values agree with those of the
 //! unrewritten graph within 1e-12, relative to the sizes of what is summed. The tracer itself folds what is known and shares
 //! equal operations, for loops and branches need known values; `fold` and `cse` do it again for what the other passes make.
 
+mod forward;
 mod fuse;
 mod gemm;
 mod simplify;
@@ -26,7 +28,7 @@ pub struct Passes {
 }
 
 /// Names of the passes, and what each does.
-pub const PASSES: [(&str, &str); 9] = [
+pub const PASSES: [(&str, &str); 10] = [
     ("fold", "operations on known numbers are done once"),
     ("cse", "equal operations on equal operands are done once"),
     ("dead", "what reaches no weight is left out"),
@@ -51,11 +53,15 @@ pub const PASSES: [(&str, &str); 9] = [
         "split",
         "plates and sums are taken apart into independent components; alike ones are inferred once",
     ),
+    (
+        "forward",
+        "recursions of log Σ exp over hidden states run as one operation",
+    ),
 ];
 
 impl Default for Passes {
     fn default() -> Passes {
-        Passes { on: 0x1ff }
+        Passes { on: 0x3ff }
     }
 }
 
@@ -80,7 +86,7 @@ impl Passes {
         Ok(passes)
     }
 
-    /// The k-th subset of the passes, of 512.
+    /// The k-th subset of the passes, of 1024.
     #[cfg(test)]
     pub fn subset(k: u16) -> Passes {
         Passes { on: k }
@@ -123,9 +129,10 @@ pub(super) fn rewrite(
     if !passes.has("dead") {
         keep_all(old, &mut needed, within);
     }
+    let count = needed.iter().filter(|n| **n).count();
     let mut rewriter = Rewriter {
         passes,
-        graph: NoiseGraph::default(),
+        graph: NoiseGraph::with_room(count),
     };
     let mut places: Vec<Option<NodeId>> = vec![None; old.len()];
     let at = |places: &[Option<NodeId>], id: &NodeId| {
@@ -150,6 +157,10 @@ pub(super) fn rewrite(
             .iter()
             .filter_map(|(id, columns)| Some((places[id.index()]?, columns.clone())))
             .collect(),
+    };
+    let done = match ["forward", "dead", "cse"].iter().all(|p| passes.has(p)) {
+        true => forward::gathered(done, passes),
+        false => done,
     };
     match passes.has("fuse") && passes.has("dead") {
         true => fuse::fused(done),
