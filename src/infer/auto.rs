@@ -127,8 +127,8 @@ pub fn choose(target: &dyn Target) -> (&'static str, String) {
     }
 }
 
-/// Numbers that an evaluation computes from which on batches, which the diffusion sampler has, beat single gradients.
-const LARGE: usize = 10_000;
+/// Operations from which on batches, which the diffusion sampler has, beat the single gradients of chains.
+const LARGE: usize = 4000;
 /// The share of a second mode that is let go.
 const SLIGHT: f64 = 0.01;
 
@@ -139,7 +139,8 @@ fn one_mode(target: &dyn Target, settings: &Settings) -> Option<String> {
     let other = |name: &String| !has(&Nuts, name) && engines().iter().any(|e| has(*e, name));
     let for_chains = !settings.options.0.keys().any(other);
     let structure = target.structure();
-    let few = structure.smooth && (1..=SEVERAL).contains(&target.dim()) && structure.size < LARGE;
+    let few =
+        structure.smooth && (1..=SEVERAL).contains(&target.dim()) && structure.operations < LARGE;
     if !few || !for_chains || settings.keeper.is_some() {
         return None;
     }

@@ -180,6 +180,7 @@ impl Component {
                 tail: graph.tail.and_then(|c| columns.get(&c).copied()),
                 hard_constraints: hard,
                 size: noise.registers,
+                operations: noise.instructions.len(),
                 related: Related::default(),
             },
             sweep: OnceLock::new(),

@@ -42,6 +42,8 @@ pub struct Structure {
     pub tail: Option<usize>,
     /// Numbers that one evaluation computes; 0 where that is not known.
     pub size: usize,
+    /// Operations that one evaluation runs; 0 where that is not known.
+    pub operations: usize,
     /// How the coordinates hang together, found when asked for.
     pub related: Related,
 }
