@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::error::{Result, TraceError};
 use super::machine::Machine;
-use super::value::{FnValue, Kind, Payload, Tensor, Value};
+use super::value::{FnValue, Kind, Payload, Tensor, Value, known_gaps};
 use crate::base::{Shape, Span};
 use crate::ir::{Axis, BinaryOp, Expr, ExprKind, Op, ReduceFn};
 
@@ -204,8 +204,7 @@ impl Machine<'_> {
         let indices: Vec<u32> = (i * len..(i + 1) * len).map(|k| k as u32).collect();
         let mut picked = self.pick(t, indices, shape, span);
         if let Some(missing) = &t.missing {
-            let part: Arc<[bool]> = missing[i * len..(i + 1) * len].into();
-            picked.missing = part.contains(&true).then_some(part);
+            picked.missing = known_gaps(missing[i * len..(i + 1) * len].into());
         }
         Ok(picked)
     }

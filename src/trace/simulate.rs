@@ -59,7 +59,8 @@ impl Machine<'_> {
         if let Some(target) = self.target(e)? {
             self.drawn_once(&target, span)?;
             let all: Vec<usize> = (0..shape.len()).collect();
-            return self.draw_into(&target, &all, &whole, false, span);
+            self.draw_into(&target, &all, &whole, false, span)?;
+            return Ok(());
         }
         let name = format!("observe@{}", self.model.sources.line_col(span).0);
         let address = self.address.child(u64::from(span.start));
