@@ -221,10 +221,7 @@ impl<'a> Machine<'a> {
         }
         Err(TraceError::limit(
             "odp::limit::memory",
-            format!(
-                "an array of {n} elements needs {} GB",
-                bytes / 1_000_000_000
-            ),
+            format!("an array of {n} elements needs {}", in_bytes(bytes)),
             span,
             "too large for the memory that this run may use",
         )
@@ -622,6 +619,15 @@ impl<'a> Machine<'a> {
             inner: 1,
         };
         self.emit(Op::Reduce(f, axis), &[t], Shape::scalar(), kind, span)
+    }
+}
+
+/// A number of bytes, in the largest unit that it fills.
+fn in_bytes(bytes: u64) -> String {
+    const UNITS: [(u64, &str); 3] = [(1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")];
+    match UNITS.iter().find(|(size, _)| bytes >= *size) {
+        Some((size, unit)) => format!("{} {unit}", bytes / size),
+        None => format!("{bytes} bytes"),
     }
 }
 
