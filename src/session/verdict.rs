@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn what_fails_beside_the_weight_is_counted() {
-        let values = |bad: usize| (0..1000).map(|i| if i < bad { f64::NAN } else { 1.0 });
+        let values = |bad: usize| (0..1000).map(move |i| if i < bad { f64::NAN } else { 1.0 });
         let judged = |bad: usize, present: Vec<bool>| {
             let draws = Draws {
                 n: 1000,

@@ -4,7 +4,7 @@
 pub(super) fn advice(code: &str) -> Option<&'static str> {
     Some(match code.strip_prefix("odp::trace::")? {
         "not_a_number" => {
-            "of a distribution draw one, `sample D`; a tuple or a record is taken apart; where an `if` gives it, both arms give numbers"
+            "of a distribution draw one, `sample D`; where an `if` gives it, both arms give numbers"
         }
         "mixture_weights" => "give one weight for each part: `mixture([0.3, 0.7], [D, E])`",
         "unset" => "move the statement that sets it above the first use",

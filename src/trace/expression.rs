@@ -114,12 +114,20 @@ impl Machine<'_> {
                 None => Ok(t.clone()),
             },
             Value::Bottom => Ok(Tensor::real(f64::NAN)),
-            other => Err(TraceError::model(
-                "odp::trace::not_a_number",
-                "a number is needed here",
-                span,
-                format!("this is {}", other.describe()),
-            )),
+            other => {
+                let error = TraceError::model(
+                    "odp::trace::not_a_number",
+                    "a number is needed here",
+                    span,
+                    format!("this is {}", other.describe()),
+                );
+                Err(match other {
+                    Value::Str(_) => error.help("of texts only `==` and `!=` can be asked"),
+                    Value::Tuple(_) => error.help("take its parts one by one: `t.0`, `t.1`"),
+                    Value::Record(_) => error.help("take its fields one by one: `r.name`"),
+                    _ => error,
+                })
+            }
         }
     }
 

@@ -215,7 +215,12 @@ impl<'a> Machine<'a> {
 
     /// Refuses an array that would not fit into the memory which the run may use.
     pub(super) fn room_for(&self, n: usize, span: Span) -> Result<()> {
-        let bytes = (n as u64).saturating_mul(8);
+        self.room_for_copies(n, 1, span)
+    }
+
+    /// Refuses an array that would not fit beside what it is made from, as large as some copies of it in all.
+    pub(super) fn room_for_copies(&self, n: usize, copies: u64, span: Span) -> Result<()> {
+        let bytes = (n as u64).saturating_mul(8 * copies);
         if bytes <= self.limits.max_mem {
             return Ok(());
         }

@@ -154,7 +154,7 @@ impl Machine<'_> {
         };
         match n > largest {
             // Beside the result stand its operands, stretched, and where their elements come from.
-            true => self.room_for(n.saturating_mul(4), span),
+            true => self.room_for_copies(n, 4, span),
             false => Ok(()),
         }
     }

@@ -37,7 +37,7 @@ impl Machine<'_> {
                 let n = super::distribution::copies(&d);
                 let n = n.iter().fold(addresses.len(), |n, &k| n.saturating_mul(k));
                 // An address and a coordinate are as large as four numbers.
-                self.room_for(n.saturating_mul(4), span)?;
+                self.room_for_copies(n, 4, span)?;
                 let addresses = self.element_addresses(&d, addresses, 0);
                 self.draw(&d, &addresses, name, span)
             }
