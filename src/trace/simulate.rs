@@ -5,8 +5,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::error::{Result, TraceError};
+use super::gap::Target;
 use super::graph::NodeId;
-use super::impute::{Target, place_key};
+use super::impute::place_key;
 use super::machine::Machine;
 use super::outputs::SiteOutput;
 use super::plate::Plate;
