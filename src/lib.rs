@@ -65,6 +65,6 @@ pub use session::{
 };
 pub use store::{
     At, Folder, Format, Inputs, Levels, Loaded, Loader, NoFiles, Record, Stat, StoreError, as_text,
-    read_bytes, read_record, write_text,
+    read_bytes, read_record, refuse_place, write_text,
 };
 pub use syntax::TokenKind;

@@ -1,5 +1,7 @@
 //! Data as it comes from files, before the program says what it should be.
 
+use unicode_normalization::UnicodeNormalization;
+
 use super::Shape;
 
 /// Where an entry came from, for messages.
@@ -65,9 +67,12 @@ impl Data {
         }
     }
 
-    /// The entry of a name.
+    /// The entry of a name; names compare after NFKC, as the language's do, where none is the same letter by letter.
     pub fn get(&self, name: &str) -> Option<&Entry> {
-        self.entries.iter().find(|(n, _)| n == name).map(|(_, e)| e)
+        let same = |n: &str| !n.is_ascii() && n.nfkc().eq(name.nfkc());
+        let exact = self.entries.iter().find(|(n, _)| n == name);
+        let found = exact.or_else(|| self.entries.iter().find(|(n, _)| same(n)));
+        found.map(|(_, e)| e)
     }
 
     /// All entries, in their order.

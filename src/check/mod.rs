@@ -110,6 +110,9 @@ pub fn check(
     }));
     let strings = inferred.strings.iter();
     lints.extend(strings.map(|span| Lint::StringOutput { span: *span }));
+    if lint::names_outputs(model) {
+        lints.retain(|l| !matches!(l, Lint::SameSite { .. }));
+    }
     let own = lints.iter().filter(|l| l.file() == program.file);
     let mut warnings = in_order(own.map(Lint::report).collect());
     warnings.truncate(MAX_TOLD);

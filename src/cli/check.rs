@@ -28,6 +28,7 @@ pub fn check(args: &CheckArgs, console: &Console) -> Result<u8, Failure> {
 
 /// Prints or draws the noise graph.
 pub fn graph(args: &GraphArgs, console: &Console) -> Result<u8, Failure> {
+    load::refuse_place(args.svg.as_deref(), &args.model)?;
     let bound = load::bound(&args.model, Compiler::default())?;
     match &args.svg {
         Some(path) => write_text(path, &bound.graph().svg())?,

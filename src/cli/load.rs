@@ -1,5 +1,7 @@
 //! From what was typed to a program with its data.
 
+use std::path::Path;
+
 use odp::{Answer, Bound, Failure, Inputs, Limits, Program, Session};
 
 use super::args::{GivenArgs, ModelArgs};
@@ -17,6 +19,13 @@ pub fn limits(args: &GivenArgs) -> Limits {
         allow: args.allow.clone(),
         ..default
     }
+}
+
+/// Refuses a place for output that cannot be written, or holds the model or its data.
+pub fn refuse_place(out: Option<&Path>, args: &ModelArgs) -> Result<(), Failure> {
+    let read = std::iter::once(&args.model).chain(&args.given.data);
+    let read = read.map(std::path::PathBuf::as_path);
+    Ok(out.map_or(Ok(()), |out| odp::refuse_place(out, read))?)
 }
 
 /// The program, checked.

@@ -61,6 +61,7 @@ fn checkpoint(args: &RunArgs) -> Result<Option<Checkpoint>, Failure> {
 
 fn draw(model: &ModelArgs, job: &Job, args: &DrawArgs, console: &Console) -> Result<u8, Failure> {
     let format = format(args)?;
+    load::refuse_place(args.out.as_deref(), model)?;
     let threads = args.threads.unwrap_or_else(default_threads);
     process::use_threads(threads);
     let stop = stop_flag(*console);

@@ -25,6 +25,7 @@ pub fn train(args: &TrainArgs, console: &Console) -> Result<u8, Failure> {
     };
     // Said before the training: nobody should wait for it.
     Sampler::may_write(&args.out)?;
+    load::refuse_place(Some(&args.out), &args.model)?;
     let inputs = load::inputs(&args.model.given, &limits)?;
     let program = load::program(&args.model, &limits)?;
     let shown = progress::shown_on(*console, args.quiet);

@@ -24,7 +24,9 @@ fn valid(p: &[f64]) -> bool {
 fn log_mass(p: &[f64], k: f64) -> f64 {
     let [n, alpha, beta] = [p[0], p[1], p[2]];
     if n < alpha + beta {
-        return log_choose(n, k) + lbeta(k + alpha, n - k + beta) - lbeta(alpha, beta);
+        // The beta functions themselves are huge where their shapes are, and nearly equal.
+        return log_choose(n, k) + log_gamma_ratio(alpha, k) + log_gamma_ratio(beta, n - k)
+            - log_gamma_ratio(alpha + beta, n);
     }
     shifted(k, alpha) + shifted(n - k, beta) - shifted(n, alpha + beta) - lbeta(alpha, beta)
 }

@@ -71,6 +71,8 @@ pub struct DataDecl {
     pub default: Option<Expr>,
     /// What must hold, over the name (the whole array).
     pub condition: Option<Expr>,
+    /// The size that arrays above have bound under this name, which the value must be.
+    pub bound: Option<Place>,
     /// The declaration.
     pub span: Span,
     /// The name in it.
@@ -141,6 +143,8 @@ pub enum Over {
     Number,
     /// A number for each element of the arguments: an array of independent ones.
     Each,
+    /// An array of numbers of this many axes, as a whole.
+    Array(usize),
     /// What its sampler gives, as a whole.
     Whole,
 }
@@ -174,8 +178,14 @@ impl UserDistribution {
         match self.over.iter().find(|(r, _)| r == ranks) {
             Some((_, over)) => *over,
             None if self.over.is_empty() => Over::Whole,
-            None if self.over.iter().any(|(_, o)| *o == Over::Whole) => Over::Whole,
-            None => Over::Number,
+            None if self
+                .over
+                .iter()
+                .all(|(_, o)| matches!(o, Over::Number | Over::Each)) =>
+            {
+                Over::Number
+            }
+            None => Over::Whole,
         }
     }
 }

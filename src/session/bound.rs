@@ -10,7 +10,7 @@ use super::answer::equally_weighted;
 use super::failure::MOST_JUMPS;
 use super::parts::{Alone, Nothing, together};
 use super::program::exit_kind;
-use super::verdict::{Finding, MUCH_BEYOND, Run, verdict};
+use super::verdict::{Finding, MUCH_BEYOND, Run, judge_outputs, verdict};
 use super::{
     Answer, Checkpoint, Description, DiscreteFacts, ExitKind, Failure, GraphView, InferRequest,
     NoiseDraws, NoiseFacts, OutputFacts, Parts,
@@ -487,6 +487,7 @@ impl Bound {
         }
         let z = self.noise(&outcome, settings.seed);
         let draws = self.pushed(&z, &outcome);
+        judge_outputs(&draws, &mut outcome);
         let beyond = self.share_beyond(&z, draws.log_weights.as_deref());
         outcome.noise.z = Vec::new();
         let parts = Parts {

@@ -44,6 +44,35 @@ pub fn write_file(
         })
 }
 
+/// Refuses a place for output before any work is done for it: in a folder that does not exist, or where a file stands that
+/// the same run reads.
+///
+/// # Errors
+/// `Unwritable`.
+pub fn refuse_place<'a>(
+    path: &Path,
+    read: impl IntoIterator<Item = &'a Path>,
+) -> Result<(), StoreError> {
+    let refused = |why: &str| {
+        Err(StoreError::Unwritable {
+            path: path.display().to_string(),
+            why: why.to_string(),
+        })
+    };
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
+    if folder.is_some_and(|folder| !folder.is_dir()) {
+        return refused("its folder does not exist");
+    }
+    let Ok(there) = fs::canonicalize(path) else {
+        return Ok(());
+    };
+    let mut read = read.into_iter();
+    match read.any(|p| fs::canonicalize(p).is_ok_and(|p| p == there)) {
+        true => refused("it would take the place of a file that this run reads"),
+        false => Ok(()),
+    }
+}
+
 /// Makes a folder by `fill`, in place of `path`, which may hold an earlier folder that `ours` recognises.
 ///
 /// # Errors
@@ -107,7 +136,12 @@ mod tests {
         assert!(broken.unwrap_err().to_string().contains("disk full"));
         assert_eq!(fs::read(&path).unwrap(), b"first");
         assert!(!beside(&path, "new").exists());
+        assert!(refuse_place(&path, []).is_ok());
+        let own = refuse_place(&path, [path.as_path()]).unwrap_err();
+        assert!(own.to_string().contains("take the place"), "{own}");
         fs::remove_file(&path).unwrap();
+        let nowhere = refuse_place(&path.join("a/b"), []).unwrap_err();
+        assert!(nowhere.to_string().contains("its folder does not exist"));
         let nowhere = write_file(&path.join("a/b"), |_| Ok(()));
         assert!(
             nowhere

@@ -153,7 +153,7 @@ fn quoted(
         .clone();
     check_header(file, text, &header.iter().collect::<Vec<_>>())?;
     let mut row = csv::StringRecord::new();
-    let (mut unclosed_at, mut broken) = (None, false);
+    let (mut unclosed_at, mut broken, mut last) = (None, false, 0);
     while rows
         .read_record(&mut row)
         .map_err(|e| unreadable(file, text, &e))?
@@ -165,7 +165,11 @@ fn quoted(
         }
         unclosed_at = row.iter().any(|cell| cell.contains('\n')).then_some(offset);
         broken |= unclosed_at.is_some();
+        last = offset;
         row.iter().for_each(|cell| cells.push(cell));
+    }
+    if opens_quote(&text[row_start(text, last)..]) {
+        unclosed_at = Some(last);
     }
     if let Some(offset) = unclosed_at.filter(|_| has_odd_quotes(text)) {
         let what = "a quote is opened in this row and never closed";
@@ -274,6 +278,20 @@ fn delimiter(text: &str) -> u8 {
 /// Whether a quote is never closed, as one that swallows the rest of the file: the reader itself lets it end there.
 fn has_odd_quotes(text: &str) -> bool {
     text.bytes().filter(|&b| b == b'"').count() % 2 == 1
+}
+
+/// Whether what is left of a text is one line with a cell that begins with a quote.
+fn opens_quote(rest: &str) -> bool {
+    let line = rest.trim_end_matches(['\n', '\r']);
+    let mut before = None;
+    let opens = line.chars().any(|c| {
+        let starts = c == '"' && before.is_none_or(|b| matches!(b, ',' | ';' | '\t'));
+        if c != ' ' {
+            before = Some(c);
+        }
+        starts
+    });
+    opens && !line.contains('\n')
 }
 
 fn twice<'a>(header: &[&'a str]) -> Option<&'a str> {
@@ -391,6 +409,16 @@ mod tests {
         let inputs = read_csv("d.csv", ",y\n").unwrap();
         assert_eq!(inputs.data.get("y").unwrap().shape, Shape::vector(0));
         assert_eq!(inputs.data.names().count(), 1);
+    }
+
+    #[test]
+    fn a_quote_that_is_never_closed_is_told() {
+        for text in ["a,b\n1,\"x", "a,b\n1,\"x\n", "a,b\n1,\"x\n2,y\n"] {
+            let error = read_csv("d.csv", text).unwrap_err().to_string();
+            assert!(error.contains("never closed"), "{text:?}: {error}");
+        }
+        let inputs = read_csv("d.csv", "a,b\n1,5\" pipe\n").unwrap();
+        assert_eq!(values(&inputs, "a"), Values::Int(vec![1]));
     }
 
     #[test]

@@ -36,6 +36,7 @@ mod zarr;
 mod zip;
 
 pub use assets::{AssetFormat, read_asset};
+pub use atomic::refuse_place;
 pub use checkpoint::CheckpointFile;
 pub use error::{At, StoreError};
 pub use folder::{Folder, Loaded, Loader, NoFiles};

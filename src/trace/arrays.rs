@@ -54,6 +54,7 @@ impl Machine<'_> {
             }
             B::Where => {
                 let (c, x, y) = (self.arg(args, 0)?, self.arg(args, 1)?, self.arg(args, 2)?);
+                self.room_to_stretch(&[&c.shape, &x.shape, &y.shape], false, span)?;
                 let shape = c
                     .shape
                     .broadcast(&x.shape)
@@ -76,7 +77,11 @@ impl Machine<'_> {
             }
             B::Length => return self.length(args).map(Some),
             B::Shape => {
-                let t = self.arg(args, 0)?;
+                // A missing element leaves the shape as it is.
+                let t = match args.get(0)? {
+                    Value::Num(t) => t.clone(),
+                    _ => self.arg(args, 0)?,
+                };
                 let sizes: Vec<i64> = t.shape.dims().iter().map(|&n| n as i64).collect();
                 let n = sizes.len();
                 Tensor::ints(sizes, Shape::vector(n))

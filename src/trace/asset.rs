@@ -36,16 +36,13 @@ pub(super) fn of_numbers(entry: &Entry) -> Tensor {
 
 fn of_entry(entry: &Entry) -> Value {
     let shape = || entry.shape.clone();
-    let mut t = match &entry.values {
+    let t = match &entry.values {
         Values::Str(v) => return of_texts(v, entry.shape.rank() == 0),
         Values::Bool(v) => bools(v, &entry.shape),
         Values::Int(v) => Tensor::ints(v.clone(), shape()),
         Values::Real(v) => Tensor::reals(v.clone(), shape()),
     };
-    if entry.missing.contains(&true) {
-        t.missing = Some(entry.missing.clone().into());
-    }
-    Value::Num(t)
+    Value::Num(t.lacking(&entry.missing, None))
 }
 
 pub(super) fn of_texts(texts: &[String], scalar: bool) -> Value {

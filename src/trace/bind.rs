@@ -2,8 +2,8 @@
 
 use super::asset::{of_asset, of_texts};
 use super::error::{Result, TraceError};
-use super::machine::Machine;
-use super::value::{Kind, Payload, Tensor, Value};
+use super::machine::{Machine, from_cells};
+use super::value::{Cell, Gap, Kind, Payload, Tensor, Value};
 use crate::base::{Data, Entry, Shape, Values, counted, nearest};
 use crate::ir::{Block, DataDecl, DataKind, Expr, ExprKind, Model, Place, Size, StmtKind};
 
@@ -88,7 +88,7 @@ fn inferred_size(model: &Model, decl: &DataDecl, data: &Data) -> Option<usize> {
             Size::Is(e) => {
                 matches!(e.kind, ExprKind::Place(Place::Global(slot)) if slot == decl.slot)
             }
-            Size::Binds { .. } => false,
+            Size::Binds { slot, .. } => decl.bound == Some(Place::Global(*slot)),
         })?;
         data.get(&other.key)?.shape.dims().get(axis).copied()
     })
@@ -170,20 +170,19 @@ fn convert(decl: &DataDecl, entry: &Entry) -> Result<Value> {
     let has_missing = entry.missing.contains(&true);
     if has_missing && !decl.missing {
         let first = entry.missing.iter().position(|m| *m);
-        return Err(wrong("a missing element", first).help(imputed(&entry.shape)));
+        return Err(wrong("a missing element", first).help(imputed(decl, &entry.shape)));
     }
     let tensor = match (decl.kind, &entry.values) {
         (DataKind::Str, Values::Str(v)) => return Ok(of_texts(v, entry.shape.rank() == 0)),
+        (DataKind::Str, values) if entry.origin.column => {
+            return Ok(of_texts(&as_texts(values), false));
+        }
         (kind, Values::Str(v)) => return Err(text_for(kind, v, &wrong)),
         (DataKind::Bool, Values::Bool(v)) => bools(v, &entry.shape),
         (DataKind::Bool, Values::Int(v)) if v.iter().all(|x| *x == 0 || *x == 1) => {
             bools(&v.iter().map(|x| *x == 1).collect::<Vec<_>>(), &entry.shape)
         }
         (DataKind::Int, Values::Int(v)) => Tensor::ints(v.clone(), entry.shape.clone()),
-        (DataKind::Int, Values::Bool(v)) => Tensor::ints(
-            v.iter().map(|&b| i64::from(b)).collect::<Vec<_>>(),
-            entry.shape.clone(),
-        ),
         (DataKind::Int, Values::Real(v)) => {
             match v.iter().position(|x| x.trunc() != *x || x.abs() > 9e15) {
                 None => Tensor::ints(
@@ -200,12 +199,6 @@ fn convert(decl: &DataDecl, entry: &Entry) -> Result<Value> {
             v.iter().map(|&x| x as f64).collect::<Vec<_>>(),
             entry.shape.clone(),
         ),
-        (DataKind::Real, Values::Bool(v)) => Tensor::reals(
-            v.iter()
-                .map(|&b| f64::from(u8::from(b)))
-                .collect::<Vec<_>>(),
-            entry.shape.clone(),
-        ),
         (DataKind::Real, Values::Real(v)) => {
             let absent: Vec<bool> = v
                 .iter()
@@ -213,11 +206,9 @@ fn convert(decl: &DataDecl, entry: &Entry) -> Result<Value> {
                 .map(|(i, x)| x.is_nan() || entry.missing.get(i) == Some(&true))
                 .collect();
             if let (Some(e), false) = (absent.iter().position(|m| *m), decl.missing) {
-                return Err(wrong("a NaN", Some(e)).help(imputed(&entry.shape)));
+                return Err(wrong("a NaN", Some(e)).help(imputed(decl, &entry.shape)));
             }
-            let mut t = Tensor::reals(v.clone(), entry.shape.clone());
-            t.missing = absent.contains(&true).then(|| absent.into());
-            t
+            Tensor::reals(v.clone(), entry.shape.clone()).lacking(&absent, Some(decl.slot))
         }
         (_, Values::Int(_)) => return Err(wrong("an int", Some(0))),
         (_, Values::Real(_)) => return Err(wrong("a real", Some(0))),
@@ -227,7 +218,11 @@ fn convert(decl: &DataDecl, entry: &Entry) -> Result<Value> {
     Ok(Value::Num(tensor))
 }
 
-fn imputed(shape: &Shape) -> String {
+fn imputed(decl: &DataDecl, shape: &Shape) -> String {
+    if !matches!(decl.kind, DataKind::Real | DataKind::Int) {
+        return "only reals can be missing: fill the element in, or leave it out of the data"
+            .into();
+    }
     let sizes = match shape.rank() {
         0 => String::new(),
         _ => shape.to_string(),
@@ -261,6 +256,16 @@ pub(super) fn bools(v: &[bool], shape: &Shape) -> Tensor {
     }
 }
 
+/// The cells of a table's column as texts, where none of them says that it is one.
+fn as_texts(values: &Values) -> Vec<String> {
+    match values {
+        Values::Bool(v) => v.iter().map(bool::to_string).collect(),
+        Values::Int(v) => v.iter().map(i64::to_string).collect(),
+        Values::Real(v) => v.iter().map(f64::to_string).collect(),
+        Values::Str(v) => v.clone(),
+    }
+}
+
 fn kind_name(kind: DataKind) -> &'static str {
     match kind {
         DataKind::Bool => "bool",
@@ -284,6 +289,7 @@ impl Machine<'_> {
                 None => self.nothing_yet(decl)?,
             },
         };
+        let value = self.of_no_rows(decl, value)?;
         let shape = match &value {
             Value::Num(t) => t.shape.clone(),
             Value::List(items) => Shape::vector(items.len()),
@@ -292,9 +298,27 @@ impl Machine<'_> {
         self.check_sizes(decl, &shape)?;
         self.bind(Place::Global(decl.slot), value);
         if self.is_tracing() {
+            self.check_bound(decl)?;
             self.check_condition(decl)?;
         }
         Ok(())
+    }
+
+    /// `[]` is an array of any number of axes that has no rows.
+    fn of_no_rows(&mut self, decl: &DataDecl, value: Value) -> Result<Value> {
+        let t = match value {
+            Value::Num(t) if t.shape.dims() == [0] && decl.sizes.len() > 1 => t,
+            other => return Ok(other),
+        };
+        let mut sizes = vec![0];
+        for size in &decl.sizes[1..] {
+            let n = match size {
+                Size::Is(e) => self.int_scalar(e)?.known_int(),
+                Size::Binds { .. } => None,
+            };
+            sizes.push(n.and_then(|n| usize::try_from(n).ok()).unwrap_or(0));
+        }
+        Ok(Value::Num(t.reshaped(Shape(sizes))))
     }
 
     /// An observation that is to be simulated: of its declared size, every element missing.
@@ -310,9 +334,8 @@ impl Machine<'_> {
         let shape = Shape(sizes);
         self.room_for(shape.len(), decl.span)?;
         let n = shape.len();
-        let mut t = Tensor::reals(vec![f64::NAN; n], shape);
-        t.missing = (n > 0).then(|| vec![true; n].into());
-        Ok(Value::Num(t))
+        let t = Tensor::reals(vec![f64::NAN; n], shape);
+        Ok(Value::Num(t.lacking(&vec![true; n], Some(decl.slot))))
     }
 
     fn default_kind(&mut self, decl: &DataDecl, v: Value) -> Result<Value> {
@@ -374,6 +397,84 @@ impl Machine<'_> {
         Ok(())
     }
 
+    /// A size that arrays above the declaration have bound is what the data says it is.
+    fn check_bound(&mut self, decl: &DataDecl) -> Result<()> {
+        let Some(bound) = decl.bound else {
+            return Ok(());
+        };
+        let (said, found) = (
+            self.get(Place::Global(decl.slot), decl.span)?,
+            self.get(bound, decl.span)?,
+        );
+        let number = |v: &Value| match v {
+            Value::Num(t) => t.known_int(),
+            _ => None,
+        };
+        let (Some(said), Some(found)) = (number(&said), number(&found)) else {
+            return Ok(());
+        };
+        if said == found {
+            return Ok(());
+        }
+        let mut error = TraceError::data(
+            "odp::data::size",
+            format!(
+                "`{}` is {said}, an array declared with it has {found} elements",
+                decl.name
+            ),
+            decl.name_span,
+            format!("the data says {said}"),
+        );
+        for other in &self.model.data {
+            for size in &other.sizes {
+                if let Size::Binds { slot, span, .. } = size
+                    && Place::Global(*slot) == bound
+                {
+                    error = error.label(*span, format!("this is {found}"));
+                }
+            }
+        }
+        Err(error.help(
+            "sizes of one name are equal: correct the data, or give this array a size of its own",
+        ))
+    }
+
+    /// A condition's truths with a value in the data's place.
+    fn condition_of(&mut self, condition: &Expr, place: Place, value: Value) -> Result<Tensor> {
+        self.bind(place, value);
+        let holds = self.eval(condition)?;
+        self.number(&holds, condition.span)
+    }
+
+    /// What a condition on the whole array sees: the elements that are there. Where it picks elements, or the array has
+    /// several axes, all keep their places, and what is computed from a missing one is not known.
+    fn without_missing(
+        &mut self,
+        condition: &Expr,
+        place: Place,
+        all: &Tensor,
+        gaps: &[Option<Gap>],
+    ) -> Value {
+        let span = condition.span;
+        let Value::Num(bare) = bare(&Value::Num(all.clone())) else {
+            unreachable!("numbers stay numbers")
+        };
+        if all.shape.rank() == 1 && !super::plate::picks_of(condition, place) {
+            let there = (0..gaps.len()).filter(|&i| gaps[i].is_none());
+            let there: Vec<u32> = there.map(|i| i as u32).collect();
+            let n = there.len();
+            return Value::Num(self.pick(&bare, there, Shape::vector(n), span));
+        }
+        let unknown = self.graph.stand_in(Shape::scalar(), span);
+        let mut cells = self.cells_of(&bare, span);
+        for (cell, gap) in cells.iter_mut().zip(gaps) {
+            if gap.is_some() {
+                *cell = Cell::Node(unknown);
+            }
+        }
+        Value::Num(from_cells(cells, all.shape.clone(), all.kind))
+    }
+
     /// `where`: every resulting bool must hold; missing elements are skipped.
     fn check_condition(&mut self, decl: &DataDecl) -> Result<()> {
         let Some(condition) = &decl.condition else {
@@ -385,33 +486,20 @@ impl Machine<'_> {
             Value::Num(t) => t.missing.clone(),
             _ => None,
         };
-        if let Value::Num(t) = &whole {
-            // Inside the condition a missing element is a NaN.
-            self.bind(
-                place,
-                Value::Num(Tensor {
-                    missing: None,
-                    ..t.clone()
-                }),
-            );
-        }
-        let holds = self.eval(condition)?;
-        self.bind(place, whole.clone());
-        let t = self.number(&holds, condition.span)?;
-        let Some(truths) = t.known() else {
-            return Ok(());
-        };
-        let skipped = |i: usize| {
-            missing
-                .as_ref()
-                .is_some_and(|m| truths.len() == m.len() && m[i])
-        };
-        let Some(bad) =
-            (0..truths.len()).find(|&i| (truths[i] == 0.0 || truths[i].is_nan()) && !skipped(i))
-        else {
-            return Ok(());
-        };
+        let t = self.condition_of(condition, place, bare(&whole))?;
         let same_shape = matches!(&whole, Value::Num(w) if w.shape == t.shape);
+        let skipped = missing.as_deref().filter(|_| same_shape);
+        let mut bad = first_false(&t, skipped);
+        if let (Some(_), Value::Num(all), Some(gaps)) = (bad, &whole, &missing) {
+            let present = self.without_missing(condition, place, all, gaps);
+            // Where what is there cannot stand by itself, beside another array of the data's size, the first verdict holds.
+            let again = self.condition_of(condition, place, present);
+            bad = bad.filter(|_| again.map_or(true, |t| first_false(&t, None).is_some()));
+        }
+        self.bind(place, whole.clone());
+        let Some(bad) = bad else {
+            return Ok(());
+        };
         let (name, value) = match &whole {
             Value::Num(w) if same_shape => (
                 super::outputs::element_name(&decl.name, &w.shape, bad),
@@ -430,6 +518,24 @@ impl Machine<'_> {
         )
         .label(decl.name_span, "declared here")
         .help("correct the data; if the value is right, the `where` is too narrow"))
+    }
+}
+
+/// The first of some truths that does not hold, the skipped ones apart; none where they are not known.
+fn first_false(t: &Tensor, skipped: Option<&[Option<Gap>]>) -> Option<usize> {
+    let truths = t.known()?;
+    let skips = |i: usize| skipped.is_some_and(|m| m[i].is_some());
+    (0..truths.len()).find(|&i| (truths[i] == 0.0 || truths[i].is_nan()) && !skips(i))
+}
+
+/// Inside a condition on each element a missing one is a NaN.
+fn bare(whole: &Value) -> Value {
+    match whole {
+        Value::Num(t) => Value::Num(Tensor {
+            missing: None,
+            ..t.clone()
+        }),
+        other => other.clone(),
     }
 }
 

@@ -80,6 +80,9 @@ impl Machine<'_> {
                 None => (Tensor::real(default), span),
             });
         }
+        if wrap == Wrap::ZeroInflate {
+            self.refuse_no_probability(&extra[0].0, extra[0].1)?;
+        }
         let d = d.clone();
         self.wrap(wrap, &d, &extra, at, span)
     }
@@ -103,11 +106,11 @@ impl Machine<'_> {
                     shape = fitting(&shape, t, *at)?;
                     params.push(t.clone());
                 }
-                Ok(DistKind::Scalar {
-                    law: wrap.law(law.clone()),
-                    params,
-                    shape,
-                })
+                let law = wrap.law(law.clone());
+                if wrap == Wrap::Truncate {
+                    self.refuse_no_mass(&law, &params, &shape, extra[0].1, span)?;
+                }
+                Ok(DistKind::Scalar { law, params, shape })
             }
             DistKind::Mixture { parts, shape, .. }
                 if wrap == Wrap::Truncate && shape.rank() == 0 && !all_laws(parts) =>
@@ -178,6 +181,60 @@ impl Machine<'_> {
             format!("nothing lies between {a} and {b}"),
         )
         .help("give the smaller bound as `lower`"))
+    }
+
+    /// Known bounds of a known distribution leave some of it between them.
+    fn refuse_no_mass(
+        &mut self,
+        law: &Law,
+        params: &[Tensor],
+        shape: &Shape,
+        at: Span,
+        span: Span,
+    ) -> Result<()> {
+        if !self.is_tracing() || self.mask.is_some() || params.iter().any(|p| p.known().is_none()) {
+            return Ok(());
+        }
+        let mut args: Vec<Tensor> = Vec::with_capacity(params.len() + 1);
+        for p in params {
+            args.push(self.broadcast(p, shape, span));
+        }
+        args.push(Tensor::real(0.0));
+        let refs: Vec<&Tensor> = args.iter().collect();
+        let mass = Op::LawFn(law.clone(), LawFn::LogMass);
+        let mass = self.emit(mass, &refs, shape.clone(), Kind::Real, span);
+        if mass
+            .known()
+            .is_none_or(|v| v.iter().all(|m| *m != f64::NEG_INFINITY))
+        {
+            return Ok(());
+        }
+        let name = law.base().name();
+        Err(TraceError::model(
+            "odp::trace::invalid_parameter",
+            format!("truncate: {name} has nothing between these bounds"),
+            at,
+            "of probability 0",
+        )
+        .help("choose bounds inside the support; a single point is `Delta(x)`"))
+    }
+
+    /// A known probability is one.
+    fn refuse_no_probability(&self, p: &Tensor, at: Span) -> Result<()> {
+        let known = p
+            .known()
+            .filter(|_| self.is_tracing() && self.mask.is_none());
+        let outside = known.and_then(|v| v.iter().copied().find(|p| !(0.0..=1.0).contains(p)));
+        let Some(p) = outside else {
+            return Ok(());
+        };
+        Err(TraceError::model(
+            "odp::trace::invalid_parameter",
+            format!("zero_inflated: p cannot be {p}"),
+            at,
+            "not a probability",
+        )
+        .help("a probability lies between 0 and 1"))
     }
 
     #[allow(clippy::too_many_arguments)]

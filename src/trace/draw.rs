@@ -9,7 +9,7 @@ use super::machine::{Machine, Mode};
 use super::value::{DistKind, DistValue, Kind, Payload, Tensor, Value};
 use crate::base::{Shape, Span};
 use crate::dist::{self, Describe, Distribution, Multivariate, ValueKind};
-use crate::ir::{ArrayLaw, BinaryFn, Law, LawFn, Op, ReduceFn};
+use crate::ir::{ArrayLaw, BinaryFn, DistRef, Expr, ExprKind, Law, LawFn, Op, ReduceFn};
 
 impl Machine<'_> {
     /// A draw. `addresses` are those of the elements of a plate, or one.
@@ -340,22 +340,43 @@ impl Machine<'_> {
                 continue;
             }
             if self.graph.dim + each > self.limits.max_noise {
-                return Err(TraceError::limit(
-                    "odp::limit::noise",
-                    format!(
-                        "this program needs more than {} noise coordinates",
-                        self.limits.max_noise
-                    ),
-                    span,
-                    "the draw that goes beyond",
-                )
-                .help("raise the limit with --max-noise"));
+                return Err(self.too_much_noise(span));
             }
             firsts.push(self.graph.dim);
             self.graph.layout.insert(*a, (self.graph.dim, each));
             self.graph.dim += each;
         }
         Ok(firsts)
+    }
+
+    fn too_much_noise(&self, span: Span) -> TraceError {
+        TraceError::limit(
+            "odp::limit::noise",
+            format!(
+                "this program needs more than {} noise coordinates",
+                self.limits.max_noise
+            ),
+            span,
+            "the draw that goes beyond",
+        )
+        .help("raise the limit with --max-noise")
+    }
+
+    /// Refuses a draw that alone goes beyond the limit, before its addresses are made.
+    pub(super) fn refuse_noise(&self, d: &DistValue, span: Span) -> Result<()> {
+        match self.is_tracing() && least_noise(d) > self.limits.max_noise {
+            true => Err(self.too_much_noise(span)),
+            false => Ok(()),
+        }
+    }
+
+    /// Refuses a plate of more elements than there may be coordinates, before its arguments are evaluated.
+    pub(super) fn refuse_plate(&self, n: usize, dist: &Expr) -> Result<()> {
+        let draws = matches!(&dist.kind, ExprKind::Dist { dist: DistRef::Registered(name), .. } if *name != "Delta");
+        match self.is_tracing() && draws && n > self.limits.max_noise {
+            true => Err(self.too_much_noise(dist.span)),
+            false => Ok(()),
+        }
     }
 
     pub(super) fn draw_mixture(
@@ -459,6 +480,19 @@ impl Machine<'_> {
             }
         }
         Ok(result)
+    }
+}
+
+/// How many coordinates a draw has at least.
+fn least_noise(d: &DistValue) -> usize {
+    match &d.kind {
+        DistKind::Scalar { law, .. } if law.base().name() == "Delta" => 0,
+        DistKind::Scalar { shape, .. } | DistKind::Mixture { shape, .. } => shape.len(),
+        DistKind::Array { batch, noise, .. } => batch.len().saturating_mul(*noise),
+        DistKind::Iid { base, sizes } => sizes
+            .iter()
+            .fold(least_noise(base), |n, &k| n.saturating_mul(k)),
+        _ => 0,
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::error::{Result, TraceError};
 use super::machine::Machine;
-use super::value::{FnValue, Kind, Payload, Tensor, Value};
+use super::value::{FnValue, Kind, Payload, Tensor, Value, known_gaps};
 use crate::base::{Shape, Span};
 use crate::ir::{Axis, BinaryOp, Expr, ExprKind, Op, ReduceFn};
 
@@ -114,12 +114,20 @@ impl Machine<'_> {
                 None => Ok(t.clone()),
             },
             Value::Bottom => Ok(Tensor::real(f64::NAN)),
-            other => Err(TraceError::model(
-                "odp::trace::not_a_number",
-                "a number is needed here",
-                span,
-                format!("this is {}", other.describe()),
-            )),
+            other => {
+                let error = TraceError::model(
+                    "odp::trace::not_a_number",
+                    "a number is needed here",
+                    span,
+                    format!("this is {}", other.describe()),
+                );
+                Err(match other {
+                    Value::Str(_) => error.help("of texts only `==` and `!=` can be asked"),
+                    Value::Tuple(_) => error.help("take its parts one by one: `t.0`, `t.1`"),
+                    Value::Record(_) => error.help("take its fields one by one: `r.name`"),
+                    _ => error,
+                })
+            }
         }
     }
 
@@ -204,8 +212,7 @@ impl Machine<'_> {
         let indices: Vec<u32> = (i * len..(i + 1) * len).map(|k| k as u32).collect();
         let mut picked = self.pick(t, indices, shape, span);
         if let Some(missing) = &t.missing {
-            let part: Arc<[bool]> = missing[i * len..(i + 1) * len].into();
-            picked.missing = part.contains(&true).then_some(part);
+            picked.missing = known_gaps(missing[i * len..(i + 1) * len].into());
         }
         Ok(picked)
     }

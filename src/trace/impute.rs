@@ -4,21 +4,15 @@ use std::sync::Arc;
 
 use super::draw::child;
 use super::error::{Result, TraceError};
+use super::gap::{Target, Targets, covers, is_complete, origin, shape_of};
 use super::machine::{Machine, from_cells};
 use super::outputs::{SiteOutput, element_name};
-use super::value::{DistKind, DistValue, Tensor, Value};
+use super::value::{DistKind, DistValue, Tensor, Value, known_gaps};
 use crate::base::{Shape, Span};
 use crate::ir::{Expr, ExprKind, IndexArg, Place};
 
 /// Keeps the noise of drawn observations apart from that of sites.
 const DRAWN: u128 = 0x696d_7075_7465;
-
-/// The elements of a data variable that an observed expression reads.
-pub(super) struct Target {
-    pub place: Place,
-    /// Their flat indices in the variable, with the expression's shape.
-    pub positions: Tensor,
-}
 
 impl Machine<'_> {
     // ---- missing elements ----
@@ -31,7 +25,10 @@ impl Machine<'_> {
         d: &Arc<DistValue>,
         span: Span,
     ) -> Result<()> {
-        let Some(target) = self.target(e)? else {
+        let gaps = t.missing.clone().expect("the caller saw missing elements");
+        let missing: Vec<bool> = gaps.iter().map(Option::is_some).collect();
+        let here = self.target(e)?;
+        let Some(origin) = origin(&gaps, &t.shape).or_else(|| here.clone()) else {
             return Err(TraceError::model(
                 "odp::trace::impute",
                 "missing elements are imputed where the data itself is observed",
@@ -40,17 +37,23 @@ impl Machine<'_> {
             )
             .help("observe the data by its name, or elements of it: `observe y[i] ~ …`"));
         };
-        let missing = t.missing.clone().expect("the caller saw missing elements");
+        self.not_yet_drawn(&origin, &missing, e.span)?;
+        let here = here.filter(|h| h.place != origin.place);
+        let target = Targets { origin, here };
         let n = t.shape.len();
         let bare = Tensor {
             missing: None,
             ..t.clone()
         };
+        if let Some((rows, _)) = self.repeated_along(d, &t.shape) {
+            return self.impute_rows(&target, &bare, &missing, (d, rows.len()), span);
+        }
         let Some(whole) = self.spread_over(d, &t.shape, span) else {
             return Err(cannot_impute(d, t, span));
         };
-        if !is_over_numbers(&whole) {
-            return self.impute_rows(&target, &bare, &missing, &whole, span);
+        if let DistKind::Array { batch, .. } = &whole.kind {
+            let rows = batch.len();
+            return self.impute_rows(&target, &bare, &missing, (&whole, rows), span);
         }
         let known: Vec<usize> = (0..n).filter(|&i| !missing[i]).collect();
         if !known.is_empty() {
@@ -61,7 +64,50 @@ impl Machine<'_> {
         }
         for i in (0..n).filter(|&i| missing[i]) {
             let part = self.element(&whole, i, span);
-            self.draw_into(&target, &[i], &part, true, span)?;
+            self.draw_missing(&target, &[i], &part, span)?;
+        }
+        Ok(())
+    }
+
+    /// An element is drawn once, by whatever name it is observed.
+    fn not_yet_drawn(&mut self, origin: &Target, missing: &[bool], span: Span) -> Result<()> {
+        let Value::Num(whole) = self.get(origin.place, span)? else {
+            return Ok(());
+        };
+        let at = origin.positions.known_ints().expect("positions are known");
+        let lacks = |i: i64| {
+            whole
+                .missing
+                .as_ref()
+                .is_some_and(|m| m[i as usize].is_some())
+        };
+        let drawn = at
+            .iter()
+            .zip(missing)
+            .any(|(&i, absent)| *absent && !lacks(i));
+        if !drawn {
+            return Ok(());
+        }
+        Err(TraceError::model(
+            "odp::trace::observe_random",
+            "what is observed depends on chance",
+            span,
+            "this is missing in the data, and an `observe` above has drawn it",
+        )
+        .help("observe each missing element once"))
+    }
+
+    /// Draws missing elements into the data, and into the variable by which they are observed.
+    fn draw_missing(
+        &mut self,
+        target: &Targets,
+        elements: &[usize],
+        d: &Arc<DistValue>,
+        span: Span,
+    ) -> Result<()> {
+        let drawn = self.draw_into(&target.origin, elements, d, true, span)?;
+        if let Some(here) = &target.here {
+            self.put_drawn(here, elements, &drawn, span)?;
         }
         Ok(())
     }
@@ -69,16 +115,19 @@ impl Machine<'_> {
     /// Rows of a distribution over arrays: each known, missing as a whole, or (where the law has a conditional) in part.
     fn impute_rows(
         &mut self,
-        target: &Target,
+        target: &Targets,
         t: &Tensor,
         missing: &[bool],
-        whole: &Arc<DistValue>,
+        (whole, rows): (&Arc<DistValue>, usize),
         span: Span,
     ) -> Result<()> {
-        let DistKind::Array { batch, event, .. } = &whole.kind else {
-            return Err(cannot_impute(whole, t, span));
+        let len = t.shape.len().checked_div(rows).unwrap_or(0);
+        let event = match &whole.kind {
+            DistKind::Array { event, .. } => event.clone(),
+            _ => self
+                .repeated_along(whole, &t.shape)
+                .map_or(Shape::vector(len), |(_, row)| row),
         };
-        let (rows, len) = (batch.len(), event.len());
         for r in 0..rows {
             let places: Vec<usize> = (r * len..(r + 1) * len).collect();
             let absent = places.iter().filter(|&&i| missing[i]).count();
@@ -88,7 +137,7 @@ impl Machine<'_> {
                 let x = self.pick(t, picked, event.clone(), span);
                 self.score(&Value::Num(x), &row, span, span)?;
             } else if absent == len {
-                self.draw_into(target, &places, &row, true, span)?;
+                self.draw_missing(target, &places, &row, span)?;
             } else {
                 let (absent, known): (Vec<usize>, Vec<usize>) =
                     (0..len).partition(|&i| missing[r * len + i]);
@@ -99,7 +148,7 @@ impl Machine<'_> {
                 };
                 self.score(&Value::Num(x), &law.marginal, span, span)?;
                 let absent: Vec<usize> = absent.iter().map(|i| r * len + i).collect();
-                self.draw_into(target, &absent, &law.rest, true, span)?;
+                self.draw_missing(target, &absent, &law.rest, span)?;
             }
         }
         Ok(())
@@ -107,7 +156,7 @@ impl Machine<'_> {
 
     // ---- both ----
 
-    /// Draws elements of a data variable, puts them there and reports them.
+    /// Draws elements of a data variable, puts them there and reports them; gives what was drawn.
     pub(super) fn draw_into(
         &mut self,
         target: &Target,
@@ -115,29 +164,56 @@ impl Machine<'_> {
         d: &Arc<DistValue>,
         one_by_one: bool,
         span: Span,
-    ) -> Result<()> {
-        let Value::Num(whole) = self.get(target.place, span)? else {
-            return Ok(());
-        };
-        let positions = target.positions.known_ints().expect("positions are known");
-        let at: Vec<usize> = elements.iter().map(|&i| positions[i] as usize).collect();
+    ) -> Result<Tensor> {
+        let old = self.get(target.place, span)?;
+        let shape = shape_of(&old);
+        let at = target.flat(elements);
         let name = match target.place {
             Place::Global(i) => self.model.globals[i as usize].clone(),
             Place::Local(_) => "missing".into(),
         };
-        let covers = at.len() == whole.shape.len() && at.iter().enumerate().all(|(i, &e)| i == e);
-        let label = match (covers, at.first()) {
-            (false, Some(&first)) => element_name(&name, &whole.shape, first),
+        let label = match (covers(&at, &shape), at.first()) {
+            (false, Some(&first)) => element_name(&name, &shape, first),
             _ => name.clone(),
         };
         let first = at.first().copied().unwrap_or(0) as u64;
         let base = child(child(DRAWN, place_key(target.place)), first);
         let drawn = self.draw_value(Value::Dist(d.clone()), &[base], &label, span)?;
         let drawn = self.number(&drawn, span)?;
-        let cells = self.cells_of(&drawn, span);
+        self.put_drawn(target, elements, &drawn, span)?;
+        self.report_drawn(&name, &shape, &at, &drawn, one_by_one, span)?;
+        Ok(drawn)
+    }
+
+    /// Puts drawn elements into a variable.
+    fn put_drawn(
+        &mut self,
+        target: &Target,
+        elements: &[usize],
+        drawn: &Tensor,
+        span: Span,
+    ) -> Result<()> {
+        let old = self.get(target.place, span)?;
+        let filled = self.filled_in(&old, &target.flat(elements), drawn, span);
+        self.bind_drawn(target.place, filled, span)
+    }
+
+    /// A variable's value with some elements drawn; on both sides of a choice.
+    fn filled_in(&mut self, old: &Value, at: &[usize], drawn: &Tensor, span: Span) -> Value {
+        let whole = match old {
+            Value::Num(whole) => whole,
+            Value::Choice(choice) => {
+                let (c, a, b) = &**choice;
+                let a = self.filled_in(a, at, drawn, span);
+                let b = self.filled_in(b, at, drawn, span);
+                return Value::Choice(Arc::new((*c, a, b)));
+            }
+            other => return other.clone(),
+        };
+        let cells = self.cells_of(drawn, span);
         let mut left = match &whole.missing {
             Some(m) => m.to_vec(),
-            None => vec![false; whole.shape.len()],
+            None => vec![None; whole.shape.len()],
         };
         let bare = Tensor {
             missing: None,
@@ -146,16 +222,15 @@ impl Machine<'_> {
         let mut all = self.cells_of(&bare, span);
         for (&i, &cell) in at.iter().zip(&cells) {
             all[i] = cell;
-            left[i] = false;
+            left[i] = None;
         }
         let kind = whole.kind.max(drawn.kind);
         let mut filled = from_cells(all, whole.shape.clone(), kind);
-        if covers && drawn.shape == whole.shape {
+        if covers(at, &whole.shape) && drawn.shape == whole.shape {
             filled = drawn.clone();
         }
-        filled.missing = left.contains(&true).then(|| left.into());
-        self.bind_drawn(target.place, Value::Num(filled), span)?;
-        self.report_drawn(&name, &whole.shape, &at, &drawn, one_by_one, span)
+        filled.missing = known_gaps(left.into());
+        Value::Num(filled)
     }
 
     /// Under a mask, the other executions keep what the variable was; they may draw it themselves.
@@ -168,12 +243,15 @@ impl Machine<'_> {
             Some(Value::Choice(choice)) if self.implied(choice.0) == Some(false) => {
                 // All have drawn it now where the two masks are each other's opposite.
                 let (c, first, _) = (*choice).clone();
-                match self.opposite(c, mask) {
+                let complete = is_complete(&first) && is_complete(&filled);
+                match complete && self.opposite(c, mask) {
                     true => self.merge(c, first, filled, span)?,
                     false => Value::Choice(Arc::new((c, first, filled))),
                 }
             }
-            Some(old @ Value::Num(_)) => Value::Choice(Arc::new((mask, filled, old))),
+            Some(old @ (Value::Num(_) | Value::Choice(_))) => {
+                Value::Choice(Arc::new((mask, filled, old)))
+            }
             _ => filled,
         };
         self.bind(place, value);
@@ -448,10 +526,6 @@ impl Machine<'_> {
         };
         Arc::new(DistValue { kind, span: d.span })
     }
-}
-
-fn is_over_numbers(d: &DistValue) -> bool {
-    !matches!(d.kind, DistKind::Array { .. })
 }
 
 pub(super) fn place_key(place: Place) -> u64 {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::error::{Result, TraceError};
 use super::machine::Machine;
-use super::value::{Cell, DistKind, DistValue, Kind, Payload, Tensor, Value};
+use super::value::{Cell, DistKind, DistValue, Kind, Payload, Tensor, Value, known_gaps};
 use crate::base::{Shape, Span, counted};
 use crate::ir::{BinaryFn, BinaryOp, Expr, IndexArg, Op, ReduceFn};
 
@@ -295,7 +295,7 @@ impl Machine<'_> {
         let missing = t
             .missing
             .as_ref()
-            .map(|m| flat.iter().map(|&i| m[i]).collect::<Arc<[bool]>>());
+            .and_then(|m| known_gaps(flat.iter().map(|&i| m[i]).collect()));
         let bare = Tensor {
             missing: None,
             ..t.clone()
@@ -306,7 +306,7 @@ impl Machine<'_> {
             Shape(sizes),
             span,
         );
-        picked.missing = missing.filter(|m| m.contains(&true));
+        picked.missing = missing;
         picked
     }
 

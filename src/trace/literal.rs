@@ -51,7 +51,7 @@ fn tensor(t: &Tensor) -> Option<String> {
         }
     };
     let missing = t.missing.clone();
-    let element = move |i: usize| match missing.as_ref().is_some_and(|m| m[i]) {
+    let element = move |i: usize| match missing.as_ref().is_some_and(|m| m[i].is_some()) {
         true => "null".to_string(),
         false => number(i),
     };

@@ -215,16 +215,18 @@ impl<'a> Machine<'a> {
 
     /// Refuses an array that would not fit into the memory which the run may use.
     pub(super) fn room_for(&self, n: usize, span: Span) -> Result<()> {
-        let bytes = (n as u64).saturating_mul(8);
+        self.room_for_copies(n, 1, span)
+    }
+
+    /// Refuses an array that would not fit beside what it is made from, as large as some copies of it in all.
+    pub(super) fn room_for_copies(&self, n: usize, copies: u64, span: Span) -> Result<()> {
+        let bytes = (n as u64).saturating_mul(8 * copies);
         if bytes <= self.limits.max_mem {
             return Ok(());
         }
         Err(TraceError::limit(
             "odp::limit::memory",
-            format!(
-                "an array of {n} elements needs {} GB",
-                bytes / 1_000_000_000
-            ),
+            format!("an array of {n} elements needs {}", in_bytes(bytes)),
             span,
             "too large for the memory that this run may use",
         )
@@ -630,6 +632,15 @@ impl<'a> Machine<'a> {
             inner: 1,
         };
         self.emit(Op::Reduce(f, axis), &[t], Shape::scalar(), kind, span)
+    }
+}
+
+/// A number of bytes, in the largest unit that it fills.
+fn in_bytes(bytes: u64) -> String {
+    const UNITS: [(u64, &str); 3] = [(1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")];
+    match UNITS.iter().find(|(size, _)| bytes >= *size) {
+        Some((size, unit)) => format!("{} {unit}", bytes / size),
+        None => format!("{bytes} bytes"),
     }
 }
 

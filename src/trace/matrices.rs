@@ -61,6 +61,7 @@ impl Machine<'_> {
             B::Cholesky => {
                 let t = self.arg(args, 0)?;
                 let n = self.square(&t, span)?;
+                self.refuse_asymmetric(&t, n, span)?;
                 self.checked_matrix(
                     Op::Cholesky(n),
                     &[&t],
@@ -139,6 +140,38 @@ impl Machine<'_> {
             return Err(error);
         }
         Ok(t)
+    }
+
+    /// A known matrix that is to be factored is symmetric, up to what rounding leaves.
+    fn refuse_asymmetric(&self, t: &Tensor, n: usize, span: Span) -> Result<()> {
+        let Some(a) = t
+            .known()
+            .filter(|_| self.is_tracing() && self.mask.is_none())
+        else {
+            return Ok(());
+        };
+        let off = |i: usize, j: usize| {
+            let (x, y) = (a[i * n + j], a[j * n + i]);
+            (x - y).abs() > 1e-8 * (1.0 + x.abs().max(y.abs()))
+        };
+        let Some((i, j)) = (0..n)
+            .flat_map(|i| (0..i).map(move |j| (i, j)))
+            .find(|&(i, j)| off(i, j))
+        else {
+            return Ok(());
+        };
+        let mut error = TraceError::model(
+            "odp::trace::matrix",
+            "this matrix is not symmetric",
+            span,
+            format!(
+                "[{i},{j}] is {}, [{j},{i}] is {}",
+                a[i * n + j],
+                a[j * n + i]
+            ),
+        );
+        error.class = super::error::Class::Numeric;
+        Err(error)
     }
 
     fn matrix_shape(&self, t: &Tensor, span: Span) -> Result<(usize, usize)> {

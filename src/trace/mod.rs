@@ -24,6 +24,7 @@ mod draw;
 mod error;
 mod exact;
 mod expression;
+mod gap;
 mod graph;
 mod implied;
 mod impute;

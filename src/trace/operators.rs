@@ -90,6 +90,9 @@ impl Machine<'_> {
         span: Span,
     ) -> Result<Value> {
         use BinaryOp as B;
+        if op != B::MatMul {
+            self.room_to_stretch(&[&x.shape, &y.shape], false, span)?;
+        }
         let joined = x.kind.max(y.kind).max(Kind::Int);
         if joined == Kind::Int && matches!(op, B::Add | B::Sub | B::Mul | B::Rem | B::Pow) {
             return self.int_arithmetic(op, x, y, span);
@@ -132,6 +135,28 @@ impl Machine<'_> {
             self.random_ints(BinaryFn::FloorDiv, x, y, span)?;
         }
         Ok(Value::Num(self.elementwise(f, x, y, kind, span)?))
+    }
+
+    /// Refuses operands whose common shape, larger than any of theirs, would not fit into memory.
+    pub(super) fn room_to_stretch(
+        &self,
+        shapes: &[&Shape],
+        matrices: bool,
+        span: Span,
+    ) -> Result<()> {
+        let largest = shapes.iter().map(|s| s.len()).max().unwrap_or(0);
+        let n = match (matrices, shapes) {
+            (true, [x, y]) => product_len(x, y),
+            _ => shapes
+                .iter()
+                .try_fold(Shape::scalar(), |all, s| all.broadcast(s))
+                .map_or(0, |all| all.len()),
+        };
+        match n > largest {
+            // Beside the result stand its operands, stretched, and where their elements come from.
+            true => self.room_for_copies(n, 4, span),
+            false => Ok(()),
+        }
     }
 
     /// Int with int: exact and checked where known.
@@ -259,6 +284,7 @@ impl Machine<'_> {
 
     /// Matrix product by NumPy's rule for one and two axes.
     pub(super) fn matmul(&mut self, x: &Tensor, y: &Tensor, span: Span) -> Result<Tensor> {
+        self.room_to_stretch(&[&x.shape, &y.shape], true, span)?;
         let (m, k) = match x.shape.dims() {
             [k] => (1, *k),
             [m, k] => (*m, *k),
@@ -389,4 +415,17 @@ fn matmul_error(x: &Tensor, y: &Tensor, span: Span) -> TraceError {
         "the inner sizes must be equal",
     )
     .help("matrix @ matrix, matrix @ vector, vector @ vector; `transpose(…)` swaps the axes")
+}
+
+/// How many elements the product of two matrices has.
+fn product_len(x: &Shape, y: &Shape) -> usize {
+    let rows = match x.dims() {
+        [n, _] => *n,
+        _ => 1,
+    };
+    let columns = match y.dims() {
+        [_, m] => *m,
+        _ => 1,
+    };
+    rows.saturating_mul(columns)
 }

@@ -161,6 +161,9 @@ impl Machine<'_> {
             }
             Value::Choice(choice) => {
                 let (c, a, b) = (**choice).clone();
+                if matches!((&a, &b), (Value::Unit, _) | (_, Value::Unit)) {
+                    return Err(without_value(name, span));
+                }
                 let first = self.and_mask(present, c, span);
                 let not = self.not_mask(c, span);
                 let second = self.and_mask(present, not, span);
@@ -290,6 +293,17 @@ impl Machine<'_> {
         }
         Ok(merged)
     }
+}
+
+/// What has a value on one way through a function only is no output.
+fn without_value(name: &str, span: Span) -> TraceError {
+    TraceError::model(
+        "odp::trace::output",
+        format!("`{name}` has no value in some executions"),
+        span,
+        "a function ends without a value there",
+    )
+    .help("let every way through the function end in a value, or `return` one")
 }
 
 /// Whether a value is a record in every execution.

@@ -110,6 +110,28 @@ pub(super) fn mentions(e: &Expr, places: &[Place]) -> bool {
     }
 }
 
+/// Whether an expression indexes a variable.
+pub(super) fn picks_of(e: &Expr, place: Place) -> bool {
+    let any = |es: &[Expr]| es.iter().any(|e| picks_of(e, place));
+    match &e.kind {
+        ExprKind::Index(of, _) => mentions(of, &[place]),
+        ExprKind::Place(_)
+        | ExprKind::Bool(_)
+        | ExprKind::Int(_)
+        | ExprKind::Real(_)
+        | ExprKind::Str(_)
+        | ExprKind::Asset(_)
+        | ExprKind::Builtin(_) => false,
+        ExprKind::Array(es) | ExprKind::Tuple(es) => any(es),
+        ExprKind::Unary(_, e) | ExprKind::Field(e, ..) => picks_of(e, place),
+        ExprKind::Binary(_, a, b) => picks_of(a, place) || picks_of(b, place),
+        ExprKind::CallBuiltin { args, named, .. } => {
+            any(args) || named.iter().any(|(_, e)| picks_of(e, place))
+        }
+        _ => true,
+    }
+}
+
 /// Whether an expression is plain: no calls of users' functions, no branches, no draws.
 pub(super) fn is_plain(e: &Expr) -> bool {
     !mentions(e, &[])

@@ -153,8 +153,7 @@ impl Machine<'_> {
         let at_point = self.at_a_point(parts, x, span)?;
         let mut scores = Vec::with_capacity(k);
         for (j, part) in parts.iter().enumerate() {
-            let joint = matches!(part.kind, DistKind::Iid { .. } | DistKind::Transform { .. });
-            let mut score = self.log_prob(part, x, !joint, span)?;
+            let mut score = self.log_prob_part(part, x, span)?;
             if let Some(at) = at_point.as_ref().filter(|_| is_continuous(part)) {
                 score = self.nothing_there(at, &score, span);
             }
@@ -198,6 +197,66 @@ impl Machine<'_> {
         } else {
             self.reduce_all(ReduceFn::Sum, &apart, Kind::Real, span)
         })
+    }
+
+    /// The log-densities of values under a part of a mixture, one for each draw of a component: each number, or for a part
+    /// whose draw is an array as a whole each of the arrays along the value's first axes.
+    fn log_prob_part(&mut self, part: &Arc<DistValue>, x: &Value, span: Span) -> Result<Tensor> {
+        let Some(draw) = shape_as_a_whole(part) else {
+            return self.log_prob(part, x, true, span);
+        };
+        let Value::Num(t) = x else {
+            return self.log_prob(part, x, false, span);
+        };
+        let Some(outer) = t.shape.rank().checked_sub(draw.rank()) else {
+            return self.log_prob(part, x, false, span);
+        };
+        let (rows, inner) = t.shape.dims().split_at(outer);
+        if outer == 0 || inner != draw.dims() {
+            return self.log_prob(part, x, false, span);
+        }
+        let rows = Shape(rows.to_vec());
+        let wide = self.flat(part, span);
+        if matches!(wide.kind, DistKind::Scalar { .. } | DistKind::Array { .. }) {
+            let apart = self.log_prob(&wide, x, true, span)?;
+            return Ok(self.sum_behind(&apart, rows, span));
+        }
+        let scores = self.log_prob_rows(t, &rows, &draw, span, |m, row| {
+            m.log_prob(part, &Value::Num(row), false, span)
+        })?;
+        Ok(self.pack(&scores, rows, Kind::Real, span))
+    }
+
+    /// What a score gives for each of the arrays of one shape along an array's first axes.
+    pub(super) fn log_prob_rows(
+        &mut self,
+        t: &Tensor,
+        rows: &Shape,
+        row: &Shape,
+        span: Span,
+        mut score: impl FnMut(&mut Self, Tensor) -> Result<Tensor>,
+    ) -> Result<Vec<Tensor>> {
+        let n = row.len();
+        let mut scores = Vec::with_capacity(rows.len());
+        for r in 0..rows.len() {
+            self.step(span)?;
+            let places = (r * n..(r + 1) * n).map(|i| i as u32).collect();
+            let one = self.pick(t, places, row.clone(), span);
+            scores.push(score(self, one)?);
+        }
+        Ok(scores)
+    }
+
+    /// Sums over all axes behind some first ones.
+    fn sum_behind(&mut self, t: &Tensor, first: Shape, span: Span) -> Tensor {
+        let outer = first.len();
+        let axis = Axis {
+            outer,
+            n: t.shape.len().checked_div(outer).unwrap_or(0),
+            inner: 1,
+        };
+        let sum = Op::Reduce(ReduceFn::Sum, axis);
+        self.emit(sum, &[t], first, Kind::Real, span)
     }
 
     /// Where x is the value of a part that is a single point; `None` where no part is one, or all are discrete.
@@ -317,6 +376,16 @@ impl Machine<'_> {
         } else {
             self.reduce_all(ReduceFn::Sum, &apart, Kind::Real, span)
         })
+    }
+}
+
+/// The shape of a draw that one component of a mixture gives as a whole; `None` for a part over numbers, or over arrays by
+/// itself, whose `log_prob_each` is apart already.
+fn shape_as_a_whole(part: &DistValue) -> Option<Shape> {
+    match &part.kind {
+        DistKind::Transform { .. } => super::transform::value_shape(part).filter(|s| s.rank() > 0),
+        DistKind::Iid { .. } => super::transform::value_shape(part),
+        _ => None,
     }
 }
 

@@ -5,8 +5,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::error::{Result, TraceError};
+use super::gap::Target;
 use super::graph::NodeId;
-use super::impute::{Target, place_key};
+use super::impute::place_key;
 use super::machine::Machine;
 use super::outputs::SiteOutput;
 use super::plate::Plate;
@@ -59,7 +60,8 @@ impl Machine<'_> {
         if let Some(target) = self.target(e)? {
             self.drawn_once(&target, span)?;
             let all: Vec<usize> = (0..shape.len()).collect();
-            return self.draw_into(&target, &all, &whole, false, span);
+            self.draw_into(&target, &all, &whole, false, span)?;
+            return Ok(());
         }
         let name = format!("observe@{}", self.model.sources.line_col(span).0);
         let address = self.address.child(u64::from(span.start));

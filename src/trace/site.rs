@@ -33,10 +33,11 @@ impl Machine<'_> {
     ) -> Result<Value> {
         match d {
             Value::Dist(d) => {
+                self.refuse_noise(&d, span)?;
                 let n = super::distribution::copies(&d);
                 let n = n.iter().fold(addresses.len(), |n, &k| n.saturating_mul(k));
                 // An address and a coordinate are as large as four numbers.
-                self.room_for(n.saturating_mul(4), span)?;
+                self.room_for_copies(n, 4, span)?;
                 let addresses = self.element_addresses(&d, addresses, 0);
                 self.draw(&d, &addresses, name, span)
             }
@@ -127,16 +128,18 @@ impl Machine<'_> {
         if plate.len() == 0 {
             return Ok(Value::Num(Tensor::reals(Vec::new(), plate.shape())));
         }
-        let addresses = self.plate_addresses(&plate, site);
+        self.refuse_plate(plate.len(), dist)?;
         if !mentions(dist, &[place])
             && let Some(d) = self.plate_distribution(&plate, dist)?
         {
+            self.refuse_noise(&d, dist.span)?;
+            let addresses = self.plate_addresses(&plate, site);
             let addresses = self.element_addresses(&d, &addresses, plate.sizes.len());
             let value = self.draw(&d, &addresses, label, dist.span)?;
             self.close_plate(&plate);
             return Ok(value);
         }
-        self.sample_one_by_one(place, &plate, &addresses, dist, label, span)
+        self.sample_one_by_one(place, &plate, site, dist, label, span)
     }
 
     fn plate_addresses(&mut self, plate: &Plate, site: SiteId) -> Vec<u128> {
@@ -157,13 +160,13 @@ impl Machine<'_> {
         &mut self,
         place: Place,
         plate: &Plate,
-        addresses: &[u128],
+        site: SiteId,
         dist: &Expr,
         label: &str,
         span: Span,
     ) -> Result<Value> {
         let chain = mentions(dist, &[place]);
-        let mut drawn = Vec::with_capacity(plate.len());
+        let mut drawn = Vec::new();
         if chain {
             self.bind(place, partial(plate.shape(), plate.len()));
         }
@@ -174,11 +177,12 @@ impl Machine<'_> {
                 self.bind(*p, Value::Num(Tensor::int(i)));
                 self.address.push(i as u64);
             }
+            let address = self.address.child(site as u64);
             let d = self.eval(dist)?;
             let parts: Vec<String> = index.iter().map(i64::to_string).collect();
             let value = self.draw_value(
                 d,
-                &addresses[k..k + 1],
+                &[address],
                 &format!("{label}[{}]", parts.join(",")),
                 dist.span,
             )?;

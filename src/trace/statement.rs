@@ -59,10 +59,6 @@ impl Machine<'_> {
             StmtKind::Data(i) => self.bind_data(*i)?,
             StmtKind::Let { pattern, value } => {
                 let v = self.eval(value)?;
-                if matches!(&v, Value::Num(t) if t.is_scalar()) {
-                    // A missing element is no value that could be copied.
-                    self.number(&v, value.span)?;
-                }
                 self.bind_pattern(pattern, v, value.span)?;
             }
             StmtKind::Assign {

@@ -77,11 +77,7 @@ impl Machine<'_> {
         span: Span,
     ) -> Result<Tensor> {
         let undone = self.undo(base, f, y, span)?;
-        let over_numbers = matches!(
-            base.kind,
-            DistKind::Scalar { .. } | DistKind::Mixture { .. } | DistKind::Transform { .. }
-        );
-        let apart = over_numbers && undone.log_det.known_scalar() == Some(0.0);
+        let apart = scores_apart(base) && undone.log_det.known_scalar() == Some(0.0);
         let mut score = self.log_prob(base, &Value::Num(undone.x.clone()), apart, span)?;
         if !is_discrete(base) && !bites(Bug::DroppedJacobian) {
             let slope = match apart {
@@ -490,6 +486,17 @@ pub(super) fn value_shape(d: &DistValue) -> Option<Shape> {
         DistKind::Bounded { .. } => Some(Shape::scalar()),
         DistKind::User { shape, .. } => shape.clone(),
         DistKind::Ragged { .. } => None,
+    }
+}
+
+/// Whether a distribution's log-densities can be had for each number by itself.
+fn scores_apart(d: &DistValue) -> bool {
+    match &d.kind {
+        DistKind::Scalar { .. } | DistKind::Bounded { .. } => true,
+        DistKind::User { shape, .. } => shape.is_some(),
+        DistKind::Mixture { parts, .. } => parts.iter().all(|p| scores_apart(p)),
+        DistKind::Transform { base, .. } => scores_apart(base),
+        _ => false,
     }
 }
 

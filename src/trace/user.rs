@@ -22,11 +22,7 @@ impl Machine<'_> {
         span: Span,
     ) -> Result<DistKind> {
         let (args, spans): (Vec<Value>, Vec<Span>) = args.into_iter().flatten().unzip();
-        let ranks: Vec<usize> = args
-            .iter()
-            .map(|v| numbers(v).map_or(0, |t| t.shape.rank()))
-            .collect();
-        let over = self.model.distributions[id].over(&ranks);
+        let over = self.over(id, &args);
         let shape = match over {
             Over::Each => {
                 let arrays = args
@@ -37,7 +33,7 @@ impl Machine<'_> {
                 Some(self.common_shape(&arrays, &spans, span)?)
             }
             Over::Number => Some(Shape::scalar()),
-            Over::Whole => None,
+            Over::Array(_) | Over::Whole => None,
         };
         Ok(DistKind::User {
             id,
@@ -45,6 +41,25 @@ impl Machine<'_> {
             shape,
             each: over == Over::Each,
         })
+    }
+
+    /// What a user's distribution of some arguments is over.
+    fn over(&self, id: usize, args: &[Value]) -> Over {
+        let rank = |v: &Value| numbers(v).map_or(0, |t| t.shape.rank());
+        let ranks: Vec<usize> = args.iter().map(rank).collect();
+        self.model.distributions[id].over(&ranks)
+    }
+
+    /// The axes of an array that a user's distribution over smaller arrays is repeated along, and those of one draw.
+    pub(super) fn repeated_along(&self, d: &DistValue, shape: &Shape) -> Option<(Shape, Shape)> {
+        let DistKind::User { id, args, .. } = &d.kind else {
+            return None;
+        };
+        let Over::Array(rank) = self.over(*id, args) else {
+            return None;
+        };
+        let (rows, row) = shape.dims().split_at(shape.rank().checked_sub(rank)?);
+        Some((Shape(rows.to_vec()), Shape(row.to_vec())))
     }
 
     /// Draws of a user's distribution; `addresses` has one for each element.
@@ -160,7 +175,7 @@ impl Machine<'_> {
             .label(user.span, "add `log_prob(x) { … }` here"));
         };
         let Some(shape) = shape else {
-            return self.score_one(*id, function, args.clone(), x.clone(), span);
+            return self.score_arrays(d, function, x, each, span);
         };
         let t = self.number(x, span)?;
         let all = match shape.broadcast(&t.shape).filter(|_| each) {
@@ -174,6 +189,32 @@ impl Machine<'_> {
         Ok(match each {
             true => scores,
             false => self.reduce_all(ReduceFn::Sum, &scores, Kind::Real, span),
+        })
+    }
+
+    /// The log-density of a value as a whole, or of each of the values along an array's first axes.
+    fn score_arrays(
+        &mut self,
+        d: &DistValue,
+        function: FnId,
+        x: &Value,
+        each: bool,
+        span: Span,
+    ) -> Result<Tensor> {
+        let DistKind::User { id, args, .. } = &d.kind else {
+            unreachable!("the caller matched it")
+        };
+        let along = numbers(x).and_then(|t| Some((t, self.repeated_along(d, &t.shape)?)));
+        let Some((t, (rows, row))) = along.filter(|(_, (rows, _))| rows.rank() > 0) else {
+            return self.score_one(*id, function, args.clone(), x.clone(), span);
+        };
+        let scores = self.log_prob_rows(t, &rows, &row, span, |m, one| {
+            m.score_one(*id, function, args.clone(), Value::Num(one), span)
+        })?;
+        let apart = self.pack(&scores, rows, Kind::Real, span);
+        Ok(match each {
+            true => apart,
+            false => self.reduce_all(ReduceFn::Sum, &apart, Kind::Real, span),
         })
     }
 
@@ -317,7 +358,20 @@ impl Machine<'_> {
     ) -> Result<Tensor> {
         args.push(x);
         let v = self.call(&method(function), args, span)?;
-        self.number(&v, span)
+        let t = self.number(&v, span)?;
+        if t.kind != Kind::Bool || matches!(v, Value::Bottom) {
+            return Ok(t);
+        }
+        let body = &self.model.functions[function].body;
+        let at = body.value.as_ref().map_or(body.span, |e| e.span);
+        Err(TraceError::model(
+            "odp::trace::not_a_number",
+            "a number is needed here",
+            at,
+            format!("this is {}", v.describe()),
+        )
+        .label(span, "asked for here")
+        .help("convert it: `real(…)`"))
     }
 }
 

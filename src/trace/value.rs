@@ -54,7 +54,17 @@ pub struct Tensor {
     /// The numbers.
     pub payload: Payload,
     /// Which elements are missing in the data; `None` when none is.
-    pub missing: Option<Arc<[bool]>>,
+    pub missing: Option<Arc<[Option<Gap>]>>,
+}
+
+/// An element that is missing: where the data lacks it, so that what is drawn for it has the data's name wherever it is
+/// observed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// The data variable; `None` for a constant from a file.
+    pub slot: Option<u32>,
+    /// The element's flat index there.
+    pub element: u32,
 }
 
 /// A value of the language.
@@ -300,6 +310,18 @@ impl Tensor {
         }
     }
 
+    /// With the flagged elements missing, which are those of a data variable in the same order.
+    pub fn lacking(mut self, flags: &[bool], slot: Option<u32>) -> Self {
+        let gap = |(i, absent): (usize, &bool)| {
+            absent.then_some(Gap {
+                slot,
+                element: i as u32,
+            })
+        };
+        self.missing = known_gaps(flags.iter().enumerate().map(gap).collect());
+        self
+    }
+
     /// Seen with another shape of as many elements.
     pub fn reshaped(mut self, shape: Shape) -> Self {
         debug_assert_eq!(self.shape.len(), shape.len());
@@ -311,6 +333,11 @@ impl Tensor {
     pub fn is_scalar(&self) -> bool {
         self.shape.rank() == 0
     }
+}
+
+/// Which elements are missing; `None` when none is.
+pub fn known_gaps(gaps: Arc<[Option<Gap>]>) -> Option<Arc<[Option<Gap>]>> {
+    gaps.iter().any(Option::is_some).then_some(gaps)
 }
 
 impl Cell {

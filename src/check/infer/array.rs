@@ -50,8 +50,7 @@ impl Infer<'_> {
         if x.is_open() || y.is_open() {
             return true;
         }
-        let kinds = matches!((x, y), (Ty::Int | Ty::Real, Ty::Int | Ty::Real))
-            || std::mem::discriminant(x) == std::mem::discriminant(y);
+        let kinds = kinds_fit(x, y);
         let fit = m.len() == n.len() && m.iter().zip(n).all(|(m, n)| same(m, n));
         if kinds && fit {
             return true;
@@ -107,6 +106,11 @@ impl Infer<'_> {
                 });
                 return Ty::Any;
             }
+            if !kinds_fit(&have, element) {
+                let (a, b) = (self.seen(&args[0]), self.seen(arg));
+                self.tell(Mismatch::MixedArray { a, b });
+                return Ty::Any;
+            }
             let rest = broadcast(&rest, &sizes[1..]).unwrap_or(rest);
             whole = Some((have.join((**element).clone()), rest));
         }
@@ -122,4 +126,12 @@ impl Infer<'_> {
             }
         }
     }
+}
+
+/// Whether elements of two kinds can stand in one array.
+fn kinds_fit(x: &Ty, y: &Ty) -> bool {
+    matches!((x, y), (Ty::Int | Ty::Real, Ty::Int | Ty::Real))
+        || x.is_open()
+        || y.is_open()
+        || std::mem::discriminant(x) == std::mem::discriminant(y)
 }

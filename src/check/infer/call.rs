@@ -330,7 +330,7 @@ impl Infer<'_> {
     pub(super) fn give(&mut self, arg: &Arg) {
         let Some(id) = self.frame().function else {
             self.result = Some(arg.value.ty.clone());
-            if let Some(e) = arg.expr.filter(|e| matches!(e.kind, ExprKind::Record(_))) {
+            if let Some(e) = arg.expr {
                 self.strings_among(e, &arg.value.ty);
             }
             return;

@@ -212,11 +212,12 @@ impl Infer<'_> {
             };
         }
         let rank = value.parts().1.len();
-        self.drawn_by(
-            index,
-            ranks,
-            if number { Over::Number } else { Over::Whole },
-        );
+        let over = match (&value, number) {
+            (_, true) => Over::Number,
+            (Ty::Array(of, _), _) if is_number(of) => Over::Array(rank),
+            _ => Over::Whole,
+        };
+        self.drawn_by(index, ranks, over);
         event(value, rank)
     }
 

@@ -20,8 +20,9 @@ mod weight;
 
 use super::scope::Slot;
 use super::usage::Usage;
+use super::visit::Node;
 use crate::base::{FileId, Span};
-use crate::ir::{Block, FnId, Model, Place};
+use crate::ir::{Block, FnId, Model, Place, StmtKind};
 
 use effects::Effects;
 
@@ -41,6 +42,12 @@ pub(super) enum Lint {
         name: String,
         span: Span,
         data: Span,
+    },
+    /// A site whose name a site in another scope has; only told where every site is an output.
+    SameSite {
+        name: String,
+        span: Span,
+        first: Span,
     },
     /// A name that nothing reads.
     Unused {
@@ -142,6 +149,15 @@ pub(super) fn lints(scene: &Scene) -> Vec<Lint> {
     found.extend(weight::weights(scene));
     found.extend(flow::flow(scene, &effects));
     found.extend(number::numbers(scene));
+    found
+}
+
+/// Whether the program says itself what its outputs are.
+pub(super) fn names_outputs(model: &Model) -> bool {
+    let mut found = false;
+    super::visit::block_nodes(&model.body, &mut |node| {
+        found |= matches!(node, Node::Stmt(s) if matches!(s.kind, StmtKind::Return(Some(_))));
+    });
     found
 }
 

@@ -10,6 +10,7 @@ impl Lint {
             Lint::Shadow { span, .. }
             | Lint::ShadowData { span, .. }
             | Lint::SampleOfData { span, .. }
+            | Lint::SameSite { span, .. }
             | Lint::Unused { span, .. }
             | Lint::UnusedSite { span, .. }
             | Lint::DroppedDraw { span }
@@ -40,6 +41,7 @@ impl Lint {
             Lint::Shadow { .. } => "odp::check::shadows_builtin",
             Lint::ShadowData { .. } => "odp::check::shadows_data",
             Lint::SampleOfData { .. } => "odp::check::sample_of_data",
+            Lint::SameSite { .. } => "odp::check::same_site",
             Lint::Unused { .. } => "odp::check::unused",
             Lint::UnusedSite { .. } => "odp::check::unused_site",
             Lint::DroppedDraw { .. } => "odp::check::dropped_draw",
@@ -68,6 +70,11 @@ impl Lint {
             Lint::ShadowData { name, .. } => format!("`{name}` hides the data of that name"),
             Lint::SampleOfData { name, .. } => {
                 format!("`{name}` is data, and is drawn here instead of observed")
+            }
+            Lint::SameSite { name, .. } => {
+                format!(
+                    "two sites named `{name}` are one output: where both are drawn, the later one hides the earlier"
+                )
             }
             Lint::Unused { what, name, .. } => match *what {
                 "data" => format!("the data `{name}` are never used"),
@@ -131,6 +138,9 @@ impl Lint {
             Lint::SampleOfData { span, data, .. } => report
                 .label(*span, "a new value, unrelated to the data")
                 .label(*data, "the data"),
+            Lint::SameSite { span, first, .. } => report
+                .label(*span, "the same name again")
+                .label(*first, "the first is here"),
             Lint::Unused { span, .. } => report.label(*span, ""),
             Lint::UnusedSite { span, read, .. } => report.label(
                 *span,
@@ -187,6 +197,9 @@ impl Lint {
             Lint::ShadowData { .. } => "rename it if the data are wanted below".into(),
             Lint::SampleOfData { name, .. } => {
                 format!("to condition on the data, write `observe {name} ~ …`")
+            }
+            Lint::SameSite { .. } => {
+                "give it another name, or `return` what the program is to give".into()
             }
             Lint::Unused { what, name, .. } => match *what {
                 "data" => format!(

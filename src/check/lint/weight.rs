@@ -39,6 +39,8 @@ fn constant_weights(scene: &Scene) -> Vec<Lint> {
             {
                 "observation"
             }
+            // What follows is weighed only where the program has not returned.
+            _ if returns_inside(stmt) => break,
             _ => {
                 fixed.learn(stmt);
                 continue;
@@ -84,6 +86,14 @@ fn idle_evidence(scene: &Scene) -> Option<Lint> {
 
 fn weighs(block: &Block) -> bool {
     block.stmts.iter().any(weighs_inside)
+}
+
+fn returns_inside(stmt: &Stmt) -> bool {
+    let mut found = false;
+    visit::stmt_nodes(stmt, &mut |node| {
+        found |= matches!(node, Node::Stmt(stmt) if matches!(stmt.kind, StmtKind::Return(_)));
+    });
+    found
 }
 
 fn weighs_inside(stmt: &Stmt) -> bool {

@@ -5,7 +5,7 @@ use super::super::names::Hint;
 use super::super::scope::{Context, Role, What};
 use super::Resolver;
 use crate::base::Span;
-use crate::ir::{BinaryOp, DataDecl, DataKind, Expr, ExprKind, Place, Size, Stmt, StmtKind, Type};
+use crate::ir::{DataDecl, DataKind, Place, Size, Stmt, StmtKind, Type};
 use crate::syntax::ast::{self, Ident, TypeExpr, TypeExprKind};
 
 impl Resolver<'_> {
@@ -33,7 +33,6 @@ impl Resolver<'_> {
         // What a declaration says of its own name is no use of it.
         self.usage.set_reads(decl.name.span, 0);
         self.frame().context = Context::Free;
-        let agrees = bound.map(|place| equal(Place::Global(slot), place, decl.name.span));
         self.data.push(DataDecl {
             name: decl.name.name.clone(),
             key: decl
@@ -45,7 +44,8 @@ impl Resolver<'_> {
             missing,
             sizes,
             default,
-            condition: both(condition, agrees),
+            condition,
+            bound,
             span,
             name_span: decl.name.span,
         });
@@ -122,32 +122,5 @@ impl Resolver<'_> {
             }
         }
         size
-    }
-}
-
-/// A size that an array has bound and a later declaration must agree.
-fn equal(declared: Place, bound: Place, span: Span) -> Expr {
-    let place = |p| {
-        Box::new(Expr {
-            kind: ExprKind::Place(p),
-            span,
-        })
-    };
-    Expr {
-        kind: ExprKind::Binary(BinaryOp::Eq, place(declared), place(bound)),
-        span,
-    }
-}
-
-fn both(a: Option<Expr>, b: Option<Expr>) -> Option<Expr> {
-    match (a, b) {
-        (Some(a), Some(b)) => {
-            let span = a.span;
-            Some(Expr {
-                kind: ExprKind::Binary(BinaryOp::And, Box::new(a), Box::new(b)),
-                span,
-            })
-        }
-        (a, b) => a.or(b),
     }
 }

@@ -90,16 +90,33 @@ impl Resolver<'_> {
 
     /// Declares the names of a pattern.
     pub(super) fn pattern(&mut self, pattern: &ast::Pattern, role: Role) -> Pattern {
+        let mut names = Vec::new();
+        names_of(pattern, &mut names);
+        self.refuse_twice(&names, "part of the pattern");
+        self.parts(pattern, role)
+    }
+
+    /// Names that are given at once are each another one.
+    pub(super) fn refuse_twice(&mut self, names: &[&Ident], what: &'static str) {
+        for (i, name) in names.iter().enumerate() {
+            let first = names[..i].iter().find(|n| n.name == name.name);
+            if let Some(first) = first.filter(|_| !name.is_discard()) {
+                self.duplicate(name, first.span, what);
+            }
+        }
+    }
+
+    fn parts(&mut self, pattern: &ast::Pattern, role: Role) -> Pattern {
         match pattern {
             ast::Pattern::Name(name) => Pattern::Slot(self.declare(name, role)),
             ast::Pattern::Discard(_) => Pattern::Discard,
             ast::Pattern::Tuple(parts, span) => {
-                Pattern::Tuple(parts.iter().map(|p| self.pattern(p, role)).collect(), *span)
+                Pattern::Tuple(parts.iter().map(|p| self.parts(p, role)).collect(), *span)
             }
             ast::Pattern::Record(fields, span) => {
                 let fields = fields
                     .iter()
-                    .map(|(name, p)| (name.name.clone(), self.pattern(p, role)))
+                    .map(|(name, p)| (name.name.clone(), self.parts(p, role)))
                     .collect();
                 Pattern::Record(fields, *span)
             }
@@ -342,5 +359,15 @@ impl Resolver<'_> {
         names.extend(signature::distribution_names().map(str::to_string));
         names.extend(["pi", "inf"].map(str::to_string));
         names
+    }
+}
+
+/// The names that a pattern binds.
+fn names_of<'a>(pattern: &'a ast::Pattern, names: &mut Vec<&'a Ident>) {
+    match pattern {
+        ast::Pattern::Name(name) => names.push(name),
+        ast::Pattern::Discard(_) => {}
+        ast::Pattern::Tuple(parts, _) => parts.iter().for_each(|p| names_of(p, names)),
+        ast::Pattern::Record(fields, _) => fields.iter().for_each(|(_, p)| names_of(p, names)),
     }
 }

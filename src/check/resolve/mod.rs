@@ -70,6 +70,8 @@ struct Resolver<'a> {
     errors: Vec<CheckError>,
     reports: Vec<Report>,
     lints: Vec<Lint>,
+    /// Sites at file level so far, each name by its first.
+    named_sites: HashMap<String, Span>,
     usage: Usage,
     functions: Vec<Option<Function>>,
     heads: HashMap<FnId, Head>,
@@ -110,6 +112,7 @@ impl<'a> Resolver<'a> {
             errors: Vec::new(),
             reports: Vec::new(),
             lints: Vec::new(),
+            named_sites: HashMap::new(),
             usage: Usage::default(),
             functions: Vec::new(),
             heads: HashMap::new(),

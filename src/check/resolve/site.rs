@@ -77,6 +77,8 @@ impl Resolver<'_> {
         bounds: Vec<(Expr, Expr)>,
         dist: &ast::Expr,
     ) -> (Vec<PlateIndex>, Expr) {
+        let names: Vec<&Ident> = plate.iter().map(|p| &p.var).collect();
+        self.refuse_twice(&names, "index");
         self.open();
         let indices = plate
             .iter()
@@ -125,7 +127,9 @@ impl Resolver<'_> {
                 data: binding.span,
             });
         }
-        let place = match self.scope().offers.remove(&name.name) {
+        let offered = self.scope().offers.remove(&name.name);
+        self.note_namesake(name, offered);
+        let place = match offered {
             Some(place) => {
                 self.bind(name, Role::Site, What::Value(place), None);
                 place
@@ -136,6 +140,24 @@ impl Resolver<'_> {
             .exports
             .insert(name.name.clone(), (place, name.span));
         place
+    }
+
+    /// Notes a site at file level whose name another one has that is no other arm's: the two would be one output.
+    fn note_namesake(&mut self, name: &Ident, offered: Option<Place>) {
+        if self.frames.len() > 1 || self.file.module {
+            return;
+        }
+        match self.named_sites.get(&name.name) {
+            None => {
+                self.named_sites.insert(name.name.clone(), name.span);
+            }
+            Some(first) if offered.is_none() => self.lints.push(Lint::SameSite {
+                name: name.name.clone(),
+                span: name.span,
+                first: *first,
+            }),
+            Some(_) => {}
+        }
     }
 
     /// The arms of an `if`: sites of one name in several arms are one output and share a slot.

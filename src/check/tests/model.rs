@@ -113,8 +113,10 @@ fn the_first_array_binds_a_size() {
     let condition = m.data[1].condition.as_ref().unwrap();
     assert!(matches!(
         condition.kind,
-        ExprKind::Binary(crate::ir::BinaryOp::And, ..)
+        ExprKind::Binary(crate::ir::BinaryOp::Gt, ..)
     ));
+    assert!(m.data[0].bound.is_none());
+    assert_eq!(m.data[1].bound, Some(Place::Global(0)));
 }
 
 #[test]
