@@ -546,3 +546,26 @@ fn simulated_data_stands_in_its_own_places() {
         "{json}"
     );
 }
+
+#[test]
+fn each_row_of_a_mixture_is_simulated_with_a_component_of_its_own() {
+    let data = file("rows.json", b"{\"y\": [[0, 0], [0, 0]]}");
+    let text = "data y: real[2,2]\n\
+        observe y ~ mixture([0.5, 0.5], [MultiNormal([0, 0], 0.01 * eye(2)), MultiNormal([10, 20], 0.01 * eye(2))])\n";
+    let model = file("rows.odp", text.as_bytes());
+    let output = odp(&["prior", &model, "--data", &data, "--seed", "1", "--json"]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let json: Value = serde_json::from_slice(&output.stdout).expect("stdout is one document");
+    let parameters = json["parameters"].as_object().expect("parameters");
+    assert_eq!(parameters.len(), 4, "{:?}", parameters.keys());
+    for (name, mean) in [
+        ("y[0,0]", 5.0),
+        ("y[0,1]", 10.0),
+        ("y[1,0]", 5.0),
+        ("y[1,1]", 10.0),
+    ] {
+        // A coin of 4000 draws decides between 0 and twice the mean.
+        let got = parameters[name]["mean"].as_f64().expect("a mean");
+        assert!((got / mean - 1.0).abs() < 0.1, "{name}: {got}");
+    }
+}

@@ -7,6 +7,7 @@ use super::error::{Result, TraceError};
 use super::gap::{Target, Targets, covers, is_complete, origin, shape_of};
 use super::machine::{Machine, from_cells};
 use super::outputs::{SiteOutput, element_name};
+use super::transform::event_of_parts;
 use super::value::{DistKind, DistValue, Tensor, Value, known_gaps};
 use crate::base::{Shape, Span};
 use crate::ir::{Expr, ExprKind, IndexArg, Place};
@@ -357,11 +358,15 @@ impl Machine<'_> {
                 weights,
                 parts,
                 shape: own,
-            } if own.broadcast(shape).as_ref() == Some(shape) => DistKind::Mixture {
-                weights: weights.clone(),
-                parts: parts.clone(),
-                shape: shape.clone(),
-            },
+            } if own.broadcast(shape).as_ref() == Some(shape)
+                && event_of_parts(parts).is_none() =>
+            {
+                DistKind::Mixture {
+                    weights: weights.clone(),
+                    parts: parts.clone(),
+                    shape: shape.clone(),
+                }
+            }
             DistKind::Array {
                 dist,
                 params,

@@ -475,7 +475,11 @@ impl Machine<'_> {
 /// The shape of one value, where it is known.
 pub(super) fn value_shape(d: &DistValue) -> Option<Shape> {
     match &d.kind {
-        DistKind::Scalar { shape, .. } | DistKind::Mixture { shape, .. } => Some(shape.clone()),
+        DistKind::Scalar { shape, .. } => Some(shape.clone()),
+        DistKind::Mixture { shape, parts, .. } => {
+            let event = event_of_parts(parts).unwrap_or_else(Shape::scalar);
+            Some(Shape([shape.dims(), event.dims()].concat()))
+        }
         DistKind::Array { batch, event, .. } => Some(Shape([batch.dims(), event.dims()].concat())),
         DistKind::Transform { base, .. } => value_shape(base),
         DistKind::Ordered { n, .. } => Some(Shape::vector(*n)),
@@ -487,6 +491,15 @@ pub(super) fn value_shape(d: &DistValue) -> Option<Shape> {
         DistKind::User { shape, .. } => shape.clone(),
         DistKind::Ragged { .. } => None,
     }
+}
+
+/// The shape of what a mixture's parts draw as a whole; `None` where they are over numbers.
+pub(super) fn event_of_parts(parts: &[Arc<DistValue>]) -> Option<Shape> {
+    let whole = |part: &Arc<DistValue>| match part.kind {
+        DistKind::Array { .. } | DistKind::Iid { .. } => value_shape(part),
+        _ => None,
+    };
+    parts.iter().find_map(whole)
 }
 
 /// Whether a distribution's log-densities can be had for each number by itself.
