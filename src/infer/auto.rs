@@ -63,12 +63,16 @@ impl Engine for Auto {
     }
 }
 
+/// Whether an engine has an option.
+fn has(engine: &dyn Engine, name: &str) -> bool {
+    engine.options().iter().any(|o| o.name == name)
+}
+
 /// Whether an option is to be read by the engine that was picked: its own, and those that nobody has, so that it says so.
 /// Of a program in several parts one may be enumerated, and another sampled with options of that engine.
 fn is_for(picked: &dyn Engine, name: &str) -> bool {
-    let has = |e: &dyn Engine| e.options().iter().any(|o| o.name == name);
-    let elsewhere = picked.name() == "enumerate" && engines().iter().any(|e| has(*e));
-    has(picked) || !(name == "device" || elsewhere)
+    let elsewhere = picked.name() == "enumerate" && engines().iter().any(|e| has(*e, name));
+    has(picked, name) || !(name == "device" || elsewhere)
 }
 
 /// Noise dimensions up to which the diffusion sampler is the first choice for programs that are not smooth.
@@ -135,7 +139,6 @@ const SLIGHT: f64 = 0.01;
 /// Why chains serve a smooth program of few dimensions: ascents from many places lead to one mode. `None` where they do not,
 /// where options are for the diffusion sampler, or where what it learns is to be kept.
 fn one_mode(target: &dyn Target, settings: &Settings) -> Option<String> {
-    let has = |e: &dyn Engine, name: &str| e.options().iter().any(|o| o.name == name);
     let other = |name: &String| !has(&Nuts, name) && engines().iter().any(|e| has(*e, name));
     let for_chains = !settings.options.0.keys().any(other);
     let structure = target.structure();

@@ -9,11 +9,14 @@
 //! # Source
 //! Meng & Wong 1996 (the bridge); Frühwirth-Schnatter 2004 (its error, with dependent draws).
 
+use super::coordinates::bend::median;
 use super::coordinates::frame::Frame;
-use super::coordinates::mixture::{bent, gaussian};
-use super::gaussian::{fill_normal, log_prior};
+use super::coordinates::mixture::{bent, gaussian, split};
+use super::gaussian::log_prior;
+use super::nuts::Ways;
 use super::{LogZ, Noise};
 use crate::base::Seed;
+use crate::compute::special::HALF_LN_2PI;
 use crate::draws::{ess_mean, mean_sd};
 use crate::lower::Target;
 
@@ -25,8 +28,6 @@ const MANY: usize = 32;
 const ITERATIONS: usize = 100;
 /// An error, in nats, above which there is no saying.
 const LOOSE: f64 = 0.1;
-/// ½ log 2π.
-const HALF_LOG_TAU: f64 = 0.918_938_533_204_672_8;
 
 /// log Z with its standard error from draws `[chains, n, dim]`, with the evaluations of log r that it took; `None` where the
 /// error is above a tenth of a nat.
@@ -64,6 +65,17 @@ struct Half {
     log_density: Vec<f64>,
 }
 
+impl Half {
+    /// log ratios of the posterior's density to a Gaussian's.
+    fn over(&self, frame: &Frame) -> Vec<f64> {
+        let dim = frame.mean.len();
+        let mut scratch = vec![0.0; dim];
+        let rows = self.lines.chunks_exact(dim).zip(&self.log_density);
+        rows.map(|(x, l)| l - frame.log_density(x, &mut scratch))
+            .collect()
+    }
+}
+
 struct Bridge<'a> {
     target: &'a dyn Target,
     evaluations: u64,
@@ -76,10 +88,9 @@ impl Bridge<'_> {
             .flat_map(|c| c[part.start * noise.dim..part.end * noise.dim].to_vec())
             .collect();
         let mut lines = z.clone();
-        for row in lines.chunks_exact_mut(noise.dim) {
-            let stretched = self.target.structure().stretched.iter();
-            stretched.for_each(|&(j, s)| row[j] = s.place(row[j]));
-        }
+        let ways = Ways::of(self.target, None);
+        let rows = lines.chunks_exact_mut(noise.dim);
+        rows.for_each(|row| ways.onto_lines(row));
         let log_density = self.log_density(&z, &lines);
         Half { lines, log_density }
     }
@@ -98,7 +109,7 @@ impl Bridge<'_> {
         {
             *l += log_prior(z);
             for &(j, s) in stretched {
-                *l += 0.5 * z[j] * z[j] + s.log_base(lines[j]).0 + HALF_LOG_TAU;
+                *l += 0.5 * z[j] * z[j] + s.log_base(lines[j]).0 + HALF_LN_2PI;
             }
         }
         log_density
@@ -114,57 +125,29 @@ impl Bridge<'_> {
     ) -> Option<(f64, f64)> {
         let dim = self.target.dim();
         let frame = fitted(&fit.lines, dim)?;
-        let (lines, log_g) = drawn(&frame, rest.log_density.len(), seed);
+        let mut stream = seed.stream("draws", 0);
+        let (_, lines) = frame.draws(rest.log_density.len(), &mut stream);
         let mut z = lines.clone();
-        for row in z.chunks_exact_mut(dim) {
-            let stretched = self.target.structure().stretched.iter();
-            stretched.for_each(|&(j, s)| row[j] = s.noise(row[j]).0);
-        }
-        let there = self.log_density(&z, &lines);
-        let mut scratch = vec![0.0; dim];
-        let here = rest.lines.chunks_exact(dim).zip(&rest.log_density);
-        let here: Vec<f64> = here
-            .map(|(x, l)| l - frame.log_density(x, &mut scratch))
-            .collect();
-        let there: Vec<f64> = there.iter().zip(&log_g).map(|(l, g)| l - g).collect();
+        let ways = Ways::of(self.target, None);
+        z.chunks_exact_mut(dim).for_each(|row| ways.leave(row));
+        let drawn = Half {
+            log_density: self.log_density(&z, &lines),
+            lines,
+        };
+        let [here, there] = [rest, &drawn].map(|half| half.over(&frame));
         bridged(&here, &there, chains)
     }
 }
 
 /// A Gaussian for rows `[n, dim]`, bent where held-out rows like that better.
 fn fitted(rows: &[f64], dim: usize) -> Option<Frame> {
-    let (mut train, mut held_out) = (Vec::new(), Vec::new());
-    for (i, row) in rows.chunks_exact(dim).enumerate() {
-        let part = if i % 4 == 3 {
-            &mut held_out
-        } else {
-            &mut train
-        };
-        part.extend_from_slice(row);
-    }
+    let (train, held_out) = split(rows, dim);
     let straight = gaussian(&train, &held_out, dim)?;
     let bent = match dim <= MANY {
         true => bent(&train, &held_out, dim, &straight),
         false => None,
     };
     bent.unwrap_or(straight).parts.into_iter().next()
-}
-
-/// Draws `[n, dim]` of a frame, and their log-density.
-fn drawn(frame: &Frame, n: usize, seed: Seed) -> (Vec<f64>, Vec<f64>) {
-    let dim = frame.mean.len();
-    let mut u = vec![0.0; n * dim];
-    fill_normal(&mut u, &mut seed.stream("draws", 0));
-    let mut x = vec![0.0; n * dim];
-    u.chunks_exact(dim)
-        .zip(x.chunks_exact_mut(dim))
-        .for_each(|(u, x)| frame.place(u, x));
-    let mut scratch = vec![0.0; dim];
-    let log_g = x
-        .chunks_exact(dim)
-        .map(|x| frame.log_density(x, &mut scratch));
-    let log_g = log_g.collect();
-    (x, log_g)
 }
 
 /// The optimal bridge from log ratios (unnormalised posterior over Gaussian) at the posterior's draws and at the Gaussian's.
@@ -196,12 +179,6 @@ fn bridged(here: &[f64], there: &[f64], chains: usize) -> Option<(f64, f64)> {
     let error = ((sd1 / m1).powi(2) / n + (sd2 / m2).powi(2) / worth).sqrt();
     let log_z = centre + z.ln();
     (log_z.is_finite() && error.is_finite()).then_some((log_z, error))
-}
-
-fn median(x: &[f64]) -> f64 {
-    let mut sorted = x.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    sorted[sorted.len() / 2]
 }
 
 #[cfg(test)]

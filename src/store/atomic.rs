@@ -53,22 +53,19 @@ pub fn refuse_place<'a>(
     path: &Path,
     read: impl IntoIterator<Item = &'a Path>,
 ) -> Result<(), StoreError> {
-    let refused = |why: &str| {
-        Err(StoreError::Unwritable {
-            path: path.display().to_string(),
-            why: why.to_string(),
-        })
-    };
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
     if folder.is_some_and(|folder| !folder.is_dir()) {
-        return refused("its folder does not exist");
+        return Err(unwritable(path, &std::io::ErrorKind::NotFound.into()));
     }
     let Ok(there) = fs::canonicalize(path) else {
         return Ok(());
     };
     let mut read = read.into_iter();
     match read.any(|p| fs::canonicalize(p).is_ok_and(|p| p == there)) {
-        true => refused("it would take the place of a file that this run reads"),
+        true => Err(StoreError::Unwritable {
+            path: path.display().to_string(),
+            why: "it would take the place of a file that this run reads".to_string(),
+        }),
         false => Ok(()),
     }
 }

@@ -192,7 +192,7 @@ impl Machine<'_> {
         at: Span,
         span: Span,
     ) -> Result<()> {
-        if !self.is_tracing() || self.mask.is_some() || params.iter().any(|p| p.known().is_none()) {
+        if params.iter().any(|p| self.known_always(p).is_none()) {
             return Ok(());
         }
         let mut args: Vec<Tensor> = Vec::with_capacity(params.len() + 1);
@@ -221,10 +221,9 @@ impl Machine<'_> {
 
     /// A known probability is one.
     fn refuse_no_probability(&self, p: &Tensor, at: Span) -> Result<()> {
-        let known = p
-            .known()
-            .filter(|_| self.is_tracing() && self.mask.is_none());
-        let outside = known.and_then(|v| v.iter().copied().find(|p| !(0.0..=1.0).contains(p)));
+        let outside = self
+            .known_always(p)
+            .and_then(|v| v.iter().copied().find(|p| !(0.0..=1.0).contains(p)));
         let Some(p) = outside else {
             return Ok(());
         };

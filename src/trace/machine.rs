@@ -213,6 +213,12 @@ impl<'a> Machine<'a> {
         .help("does this loop end? raise the limit with --max-steps if it does"))
     }
 
+    /// The numbers of what every execution has and knows before it begins: what is wrong with them is refused at once.
+    pub(super) fn known_always(&self, t: &Tensor) -> Option<Arc<[f64]>> {
+        let always = self.is_tracing() && self.mask.is_none();
+        t.known().filter(|_| always)
+    }
+
     /// Refuses an array that would not fit into the memory which the run may use.
     pub(super) fn room_for(&self, n: usize, span: Span) -> Result<()> {
         self.room_for_copies(n, 1, span)

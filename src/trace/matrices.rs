@@ -144,10 +144,7 @@ impl Machine<'_> {
 
     /// A known matrix that is to be factored is symmetric, up to what rounding leaves.
     fn refuse_asymmetric(&self, t: &Tensor, n: usize, span: Span) -> Result<()> {
-        let Some(a) = t
-            .known()
-            .filter(|_| self.is_tracing() && self.mask.is_none())
-        else {
+        let Some(a) = self.known_always(t) else {
             return Ok(());
         };
         let off = |i: usize, j: usize| {

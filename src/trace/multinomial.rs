@@ -90,7 +90,7 @@ impl Machine<'_> {
 
     /// p, or NaN where it depends on chance and is no simplex.
     fn simplex_or_nan(&mut self, p: &Tensor, span: Span) -> Result<Tensor> {
-        if p.known().is_some() && self.is_tracing() && self.mask.is_none() {
+        if self.known_always(p).is_some() {
             return Ok(p.clone());
         }
         let (zero, one) = (Tensor::real(0.0), Tensor::real(1.0));

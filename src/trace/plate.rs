@@ -77,44 +77,28 @@ enum Inside {
 
 /// Whether an expression reads one of some variables.
 pub(super) fn mentions(e: &Expr, places: &[Place]) -> bool {
-    let any = |es: &[Expr]| es.iter().any(|e| mentions(e, places));
-    match &e.kind {
+    anywhere(e, &|e| match &e.kind {
         ExprKind::Place(p) => places.contains(p),
-        ExprKind::Bool(_)
-        | ExprKind::Int(_)
-        | ExprKind::Real(_)
-        | ExprKind::Str(_)
-        | ExprKind::Asset(_)
-        | ExprKind::Builtin(_) => false,
-        ExprKind::Array(es) | ExprKind::Tuple(es) => any(es),
-        ExprKind::Record(fields) => fields.iter().any(|(_, e)| mentions(e, places)),
-        ExprKind::Field(e, ..) | ExprKind::Unary(_, e) => mentions(e, places),
-        ExprKind::Index(of, args) => {
-            mentions(of, places)
-                || args.iter().any(|a| match a {
-                    IndexArg::At(e) => mentions(e, places),
-                    IndexArg::Slice { lo, hi, .. } => {
-                        lo.iter().chain(hi).any(|e| mentions(e, places))
-                    }
-                })
-        }
-        ExprKind::CallBuiltin { args, named, .. } => {
-            any(args) || named.iter().any(|(_, e)| mentions(e, places))
-        }
-        ExprKind::Dist { args, .. } => args.iter().flatten().any(|e| mentions(e, places)),
-        ExprKind::Binary(_, a, b) | ExprKind::Range(a, b) => {
-            mentions(a, places) || mentions(b, places)
-        }
-        // Calls, closures, branches and draws: assume that they do.
-        _ => true,
-    }
+        _ => false,
+    })
 }
 
 /// Whether an expression indexes a variable.
 pub(super) fn picks_of(e: &Expr, place: Place) -> bool {
-    let any = |es: &[Expr]| es.iter().any(|e| picks_of(e, place));
-    match &e.kind {
+    anywhere(e, &|e| match &e.kind {
         ExprKind::Index(of, _) => mentions(of, &[place]),
+        _ => false,
+    })
+}
+
+/// Whether `here` holds of an expression or of a part of it; of calls, closures, branches and draws that is assumed.
+fn anywhere(e: &Expr, here: &dyn Fn(&Expr) -> bool) -> bool {
+    let inside = |e: &Expr| anywhere(e, here);
+    let any = |es: &[Expr]| es.iter().any(inside);
+    if here(e) {
+        return true;
+    }
+    match &e.kind {
         ExprKind::Place(_)
         | ExprKind::Bool(_)
         | ExprKind::Int(_)
@@ -123,11 +107,20 @@ pub(super) fn picks_of(e: &Expr, place: Place) -> bool {
         | ExprKind::Asset(_)
         | ExprKind::Builtin(_) => false,
         ExprKind::Array(es) | ExprKind::Tuple(es) => any(es),
-        ExprKind::Unary(_, e) | ExprKind::Field(e, ..) => picks_of(e, place),
-        ExprKind::Binary(_, a, b) => picks_of(a, place) || picks_of(b, place),
-        ExprKind::CallBuiltin { args, named, .. } => {
-            any(args) || named.iter().any(|(_, e)| picks_of(e, place))
+        ExprKind::Record(fields) => fields.iter().any(|(_, e)| inside(e)),
+        ExprKind::Field(e, ..) | ExprKind::Unary(_, e) => inside(e),
+        ExprKind::Index(of, args) => {
+            inside(of)
+                || args.iter().any(|a| match a {
+                    IndexArg::At(e) => inside(e),
+                    IndexArg::Slice { lo, hi, .. } => lo.iter().chain(hi).any(&inside),
+                })
         }
+        ExprKind::CallBuiltin { args, named, .. } => {
+            any(args) || named.iter().any(|(_, e)| inside(e))
+        }
+        ExprKind::Dist { args, .. } => args.iter().flatten().any(inside),
+        ExprKind::Binary(_, a, b) | ExprKind::Range(a, b) => inside(a) || inside(b),
         _ => true,
     }
 }

@@ -390,7 +390,8 @@ fn regress(
     (mean, stretch)
 }
 
-fn median(y: &[f64]) -> f64 {
+/// The middle value, the upper one of two.
+pub(crate) fn median(y: &[f64]) -> f64 {
     let mut sorted = y.to_vec();
     sorted.sort_by(f64::total_cmp);
     sorted[sorted.len() / 2]

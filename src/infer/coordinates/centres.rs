@@ -42,7 +42,8 @@ pub(crate) fn far_apart(
     (centres, near)
 }
 
-fn squared_distance(a: &[f64], b: &[f64]) -> f64 {
+/// Σ (a − b)².
+pub(crate) fn squared_distance(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum()
 }
 

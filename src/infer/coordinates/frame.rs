@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 use super::bend::Bend;
 use super::linear::{cholesky, dot};
+use crate::base::Stream;
+use crate::infer::gaussian::fill_normal;
 
 /// The shape of L.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,6 +129,16 @@ impl Frame {
         if let Some(bend) = &self.bend {
             bend.place(z);
         }
+    }
+
+    /// `n` draws: u ~ N(0, I) and where they lie, both `[n, d]`.
+    pub fn draws(&self, n: usize, rng: &mut Stream) -> (Vec<f64>, Vec<f64>) {
+        let d = self.mean.len();
+        let (mut u, mut z) = (vec![0.0; n * d], vec![0.0; n * d]);
+        fill_normal(&mut u, rng);
+        let rows = u.chunks_exact(d).zip(z.chunks_exact_mut(d));
+        rows.for_each(|(u, z)| self.place(u, z));
+        (u, z)
     }
 
     /// `u = L⁻¹ (z − mean)`, after the bend is undone; returns log |∂z/∂u|.

@@ -19,24 +19,6 @@ pub(crate) fn cholesky(a: &mut [f64], d: usize) -> bool {
     true
 }
 
-/// Inverse of a symmetric `a: [d, d]`; `None` if it is not positive definite.
-pub(crate) fn inverse(mut a: Vec<f64>, d: usize) -> Option<Vec<f64>> {
-    if !cholesky(&mut a, d) {
-        return None;
-    }
-    // Rows of L⁻¹, transposed: column k of the root of the inverse.
-    let mut root = vec![0.0; d * d];
-    for k in 0..d {
-        for i in k..d {
-            let known = (k..i).map(|j| a[i * d + j] * root[k * d + j]).sum::<f64>();
-            root[k * d + i] = (f64::from(u8::from(i == k)) - known) / a[i * d + i];
-        }
-    }
-    let row = |k: usize| &root[k * d..(k + 1) * d];
-    let entries = (0..d * d).map(|at| dot(row(at / d), row(at % d)));
-    Some(entries.collect())
-}
-
 /// Σ a b.
 pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(x, y)| x * y).sum()

@@ -74,6 +74,19 @@ impl Mixture {
     }
 }
 
+/// Rows to fit to, and every fourth one to judge by.
+pub(crate) fn split(rows: &[f64], d: usize) -> (Vec<f64>, Vec<f64>) {
+    let (mut train, mut held_out) = (Vec::new(), Vec::new());
+    for (i, row) in rows.chunks_exact(d).enumerate() {
+        let part = match i % 4 {
+            3 => &mut held_out,
+            _ => &mut train,
+        };
+        part.extend_from_slice(row);
+    }
+    (train, held_out)
+}
+
 /// One Gaussian: full, shrunk or diagonal covariance, whichever the held-out rows prefer; `None` without enough rows.
 pub(crate) fn gaussian(train: &[f64], held_out: &[f64], d: usize) -> Option<Mixture> {
     if train.len() as f64 * d as f64 > DENSE {

@@ -174,10 +174,11 @@ fn frames(
     if d == 0 || recipe.components == Components::Prior {
         return vec![prior()];
     }
-    let most = match recipe.components {
+    let at_most = |usual: usize| match recipe.components {
         Components::AtMost(k) => k,
-        _ => MOST_PARTS,
+        _ => usual,
     };
+    let most = at_most(MOST_PARTS);
     let mut all = Vec::new();
     let straight = gaussian(&train.x, &held_out.x, d);
     let bent = straight
@@ -192,11 +193,7 @@ fn frames(
     if let Some(m) = &bent {
         all.push((of(d, m), "one bent whitening".to_string(), false));
     }
-    let most_modes = match recipe.components {
-        Components::AtMost(k) => k,
-        _ => MOST_MODES,
-    };
-    if let Some(m) = at_modes(modes, most_modes).map(|m| m.widened(&held_out.x, d)) {
+    if let Some(m) = at_modes(modes, at_most(MOST_MODES)).map(|m| m.widened(&held_out.x, d)) {
         let name = format!("the curvatures of {} modes", m.parts.len());
         all.push((of(d, &m), name, m.separation(&held_out.x, d) > SEPARATED));
     }

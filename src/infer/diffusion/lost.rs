@@ -1,4 +1,4 @@
-//! Modes that particles lost on their way are given back: ascents found them, and curvature says what they weigh.
+//! Modes that particles lost on their way are given back: ascents found them, and draws of them say what they weigh.
 //!
 //! A mode far out has less than one particle at the temperature where modes part, and nothing finds it later. What is given back
 //! here is rough (draws of the mode's Gaussian, weighted and resampled); paths' weights make it exact, as with all particles.

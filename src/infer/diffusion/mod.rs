@@ -114,10 +114,6 @@ impl Engine for Diffusion {
         )?;
         let mut keeping = Keeping::new(settings.keeper.as_deref())?;
         let modes = warm_up::modes(target, &recipe, settings);
-        let spent = Evaluations {
-            log_r: modes.evaluations,
-            gradient: modes.gradients,
-        };
         let particles = warm_up::particles(target, &recipe, &modes, settings, &mut keeping)?;
         let particles = particles.as_deref();
         let warmed = Instant::now();
@@ -140,8 +136,8 @@ impl Engine for Diffusion {
         };
         let mut outcome = answer::draw(&mut trainer, &mut trained, taught, settings)?;
         let (evaluations, gradients) = particles.map_or((0, 0), |p| (p.evaluations, p.gradients));
-        outcome.evaluations.log_r += spent.log_r + evaluations + trainer.evaluations;
-        outcome.evaluations.gradient += spent.gradient + gradients + trainer.gradients;
+        outcome.evaluations.log_r += trainer.modes.evaluations + evaluations + trainer.evaluations;
+        outcome.evaluations.gradient += trainer.modes.gradients + gradients + trainer.gradients;
         outcome.timing = Timing {
             warmup_s: (warmed - start).as_secs_f64(),
             train_s: (done - warmed).as_secs_f64(),

@@ -3,7 +3,8 @@
 //! # Source
 //! Nocedal & Wright 2006, chapters 3 and 6 (quasi-Newton and damped Newton steps).
 
-use crate::infer::coordinates::linear::{dot, inverse};
+use crate::compute::linalg::{cholesky, inverse_from_cholesky};
+use crate::infer::coordinates::linear::dot;
 use crate::infer::gaussian::log_prior;
 use crate::lower::Target;
 
@@ -95,7 +96,7 @@ impl<'a> Hill<'a> {
         let (mut height, mut gradient) = self.at(&z);
         for _ in 0..NEWTON {
             let curvature = self.curvature(&z)?;
-            let exact = inverse(curvature.clone(), d);
+            let exact = inverse(&curvature, d);
             let gain = |covariance: &Vec<f64>| dot(&times(covariance, &gradient), &gradient);
             if let Some(covariance) = exact.clone().filter(|c| gain(c) < AT_REST) {
                 let height = height[0];
@@ -265,12 +266,17 @@ fn along(z: &[f64], direction: &[f64], step: f64) -> Vec<f64> {
     z.iter().zip(direction).map(|(z, d)| z + step * d).collect()
 }
 
+/// `None` where a curvature is not positive definite.
+fn inverse(curvature: &[f64], d: usize) -> Option<Vec<f64>> {
+    cholesky(curvature, d).map(|root| inverse_from_cholesky(&root, d))
+}
+
 /// The inverse of a curvature with as much added to its diagonal as makes it positive definite.
 fn damped(curvature: &[f64], d: usize) -> Option<Vec<f64>> {
     let most = curvature.iter().fold(1.0, |m: f64, c| m.max(c.abs()));
     (-8..=1).find_map(|power| {
         let mut more = curvature.to_vec();
         (0..d).for_each(|i| more[i * d + i] += most * 10f64.powi(power));
-        inverse(more, d)
+        inverse(&more, d)
     })
 }

@@ -11,6 +11,7 @@
 
 mod ascent;
 
+use super::coordinates::centres::squared_distance;
 use super::coordinates::frame::Frame;
 use super::coordinates::linear::{dot, log_sum_exp};
 use super::gaussian::{fill_normal, log_prior};
@@ -164,15 +165,14 @@ fn high_first(target: &dyn Target, looks: usize, rng: &mut Stream) -> (Vec<f64>,
     order.sort_by(|&a, &b| log_r[b].total_cmp(&log_r[a]));
     let mut chosen: Vec<usize> = Vec::new();
     let apart = 0.25 * dim as f64;
-    let distance = |a: usize, b: usize| -> f64 {
-        let gaps = row(a).iter().zip(row(b)).map(|(x, y)| (x - y) * (x - y));
-        gaps.sum()
-    };
     for &i in &order {
         if chosen.len() == FIRST / 2 {
             break;
         }
-        if chosen.iter().all(|&c| distance(c, i) > apart) {
+        if chosen
+            .iter()
+            .all(|&c| squared_distance(row(c), row(i)) > apart)
+        {
             chosen.push(i);
         }
     }
@@ -206,12 +206,7 @@ impl Mode {
     pub fn draw(&self, count: usize, target: &dyn Target, stream: &mut Stream) -> Option<Local> {
         let (dim, n) = (target.dim(), LEAST_DRAWS.max(4 * count));
         let wide: Frame = self.shape.inflated(WIDER);
-        let mut u = vec![0.0; n * dim];
-        fill_normal(&mut u, stream);
-        let mut z = vec![0.0; n * dim];
-        u.chunks_exact(dim)
-            .zip(z.chunks_exact_mut(dim))
-            .for_each(|(u, z)| wide.place(u, z));
+        let (u, z) = wide.draws(n, stream);
         let mut log_r = vec![0.0; n];
         target.log_r(&z, &mut log_r);
         let rows = z.chunks_exact(dim).zip(u.chunks_exact(dim)).zip(&log_r);

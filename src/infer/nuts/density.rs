@@ -16,7 +16,7 @@ use crate::lower::{Stretch, Target};
 
 /// The map from what a trajectory walks through to noise.
 #[derive(Clone, Copy)]
-pub(super) struct Ways<'a> {
+pub(in crate::infer) struct Ways<'a> {
     stretched: &'a [(usize, Stretch)],
     frame: Option<&'a Frame>,
 }

@@ -31,7 +31,8 @@ use super::coordinates::frame::Frame;
 use super::coordinates::mixture;
 use super::{Engine, Evaluations, InferError, Noise, OptionSpec, Outcome, Settings, Timing};
 use crate::lower::Target;
-use density::{Density, Ways};
+use density::Density;
+pub(super) use density::Ways;
 
 /// Divergent transitions above this share bias the draws: the neck of a funnel is cut off by one in a thousand, where posteriors
 /// that are met within their errors have none or one in four thousand.
@@ -161,17 +162,10 @@ fn many_divergences(outcome: &Outcome) -> bool {
 fn bent_after(outcome: &Outcome, target: &dyn Target) -> Option<Frame> {
     let dim = target.dim();
     let ways = Ways::of(target, None);
-    let (mut train, mut held_out) = (Vec::new(), Vec::new());
-    for (i, row) in outcome.noise.z.chunks_exact(dim).enumerate() {
-        let part = if i % 4 == 3 {
-            &mut held_out
-        } else {
-            &mut train
-        };
-        let from = part.len();
-        part.extend_from_slice(row);
-        ways.onto_lines(&mut part[from..]);
-    }
+    let mut lines = outcome.noise.z.clone();
+    let rows = lines.chunks_exact_mut(dim);
+    rows.for_each(|row| ways.onto_lines(row));
+    let (train, held_out) = mixture::split(&lines, dim);
     let straight = mixture::gaussian(&train, &held_out, dim)?;
     let bent = mixture::bent(&train, &held_out, dim, &straight)?;
     bent.parts.into_iter().next()
