@@ -58,10 +58,10 @@ pub use session::{
     DiscreteFacts, DistributionFacts, DrawsFacts, EngineFacts, EvaluationFacts, ExitKind, Failure,
     Figure, Figures, GraphNode, GraphView, HeldOutFacts, InferRequest, InputFacts, ItemFacts,
     Limits, LogZFacts, LooFacts, ModuleFacts, NodeKind, NoiseDraws, NoiseFacts, OptionFacts,
-    OutputFacts, ParameterFacts, Program, QuantityFacts, Sampler, SbcRequest, Session, Simulation,
-    StatementFacts, StatementKind, StepFacts, TimingFacts, TrainRequest, TrainingFacts, WordFacts,
-    builtins, combinators, default_threads, digits_like, distributions, engines, keywords, modules,
-    program_name, report, significant,
+    OutputFacts, ParameterFacts, Program, PupilFacts, QuantityFacts, Sampler, SbcRequest, Session,
+    Simulation, StatementFacts, StatementKind, StepFacts, StudentFacts, TimingFacts, TrainRequest,
+    TrainingFacts, WordFacts, builtins, combinators, default_threads, digits_like, distributions,
+    engines, keywords, modules, program_name, report, significant,
 };
 pub use store::{
     At, Folder, Format, Inputs, Levels, Loaded, Loader, NoFiles, Record, Stat, StoreError, as_text,

@@ -78,6 +78,35 @@ pub fn solve_lower_transposed(l: &[f64], n: usize, b: &mut [f64]) {
     }
 }
 
+/// ln |det A| of an n by n matrix, and the determinant's sign: 1, −1, or 0 where it is singular. Elimination with the
+/// largest pivot of each column.
+pub fn log_determinant(mut a: Vec<f64>, n: usize) -> (f64, f64) {
+    let (mut log, mut sign) = (0.0, 1.0);
+    for k in 0..n {
+        let size = |i: &usize| a[i * n + k].abs();
+        let pivot = (k..n)
+            .max_by(|i, j| size(i).total_cmp(&size(j)))
+            .unwrap_or(k);
+        if pivot != k {
+            (0..n).for_each(|j| a.swap(k * n + j, pivot * n + j));
+            sign = -sign;
+        }
+        let (above, below) = a.split_at_mut((k + 1) * n);
+        let row = &above[k * n..];
+        if row[k] == 0.0 || !row[k].is_finite() {
+            return (f64::NEG_INFINITY, 0.0);
+        }
+        log += row[k].abs().ln();
+        sign *= row[k].signum();
+        for other in below.chunks_exact_mut(n) {
+            let factor = other[k] / row[k];
+            let rest = other[k..].iter_mut().zip(&row[k..]);
+            rest.for_each(|(x, r)| *x -= factor * r);
+        }
+    }
+    (log, sign)
+}
+
 /// Σ ln Lᵢᵢ: half the log-determinant of L Lᵀ.
 pub fn log_diagonal(l: &[f64], n: usize) -> f64 {
     (0..n).map(|i| l[i * n + i].ln()).sum()
@@ -199,6 +228,26 @@ mod tests {
     fn near(a: &[f64], b: &[f64]) -> bool {
         let size = b.iter().fold(0.0f64, |m, x| m.max(x.abs()));
         a.iter().zip(b).all(|(a, b)| (a - b).abs() <= 1e-12 * size)
+    }
+
+    #[test]
+    fn determinants_of_products_and_of_exchanged_rows() {
+        for n in [1, 2, 5, 17, 60] {
+            let (m, _) = matrices(n);
+            let l = cholesky(&m, n).expect("positive definite");
+            let (log, sign) = log_determinant(m.clone(), n);
+            assert_eq!(sign, 1.0);
+            assert!((log - 2.0 * log_diagonal(&l, n)).abs() < 1e-10, "{n}");
+            let mut exchanged = m.clone();
+            if n > 1 {
+                (0..n).for_each(|j| exchanged.swap(j, (n - 1) * n + j));
+            } else {
+                exchanged[0] = -exchanged[0];
+            }
+            let (again, sign) = log_determinant(exchanged, n);
+            assert!(sign == -1.0 && (again - log).abs() < 1e-10, "{n}");
+        }
+        assert_eq!(log_determinant(vec![1.0, 2.0, 2.0, 4.0], 2).1, 0.0);
     }
 
     #[test]

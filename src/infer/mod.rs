@@ -39,7 +39,7 @@ use crate::base::nearest;
 pub use engine::{Budget, Engine, Keeper, NoProgress, OptionSpec, Progress, Settings};
 pub use error::InferError;
 pub use options::Options;
-pub use outcome::{Diagnostics, Evaluations, Fitted, LogZ, Noise, Outcome, Timing};
+pub use outcome::{Diagnostics, Distilled, Evaluations, Fitted, LogZ, Noise, Outcome, Timing};
 
 /// All engines, in the order in which they are listed.
 pub fn engines() -> &'static [&'static dyn Engine] {

@@ -71,6 +71,44 @@ pub struct Fitted {
     pub ess: f64,
 }
 
+/// A one-step student beside the sampler that it learned from, each judged by its own draws.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Distilled {
+    /// Steps of regression.
+    pub steps: usize,
+    /// Root mean square distance from the ends of the teacher's probability flow, on noise that it did not learn from, in the
+    /// units of the coordinates that the sampler works in (1 where the posterior is as wide as its whitening).
+    pub distance: f64,
+    /// Share of its draws where it folds noise over itself, so that its density is not known.
+    pub folded: f64,
+    /// KL(student ‖ posterior) in nats: log Z − ELBO of its draws; ∞ where some are impossible.
+    pub kl: f64,
+    /// ESS of its draws' weights, as a share.
+    pub ess: f64,
+    /// The same of the teacher's paths.
+    pub teacher_kl: f64,
+    /// The same of the teacher's paths.
+    pub teacher_ess: f64,
+    /// Whether the answer's draws are the student's, weighed; else they are the teacher's.
+    pub answered: bool,
+}
+
+impl Distilled {
+    /// Of two independent parts: divergences add up, of the others the worse.
+    pub fn and(self, other: Distilled) -> Distilled {
+        Distilled {
+            steps: self.steps.max(other.steps),
+            distance: self.distance.max(other.distance),
+            folded: self.folded.max(other.folded),
+            kl: self.kl + other.kl,
+            ess: self.ess.min(other.ess),
+            teacher_kl: self.teacher_kl + other.teacher_kl,
+            teacher_ess: self.teacher_ess.min(other.teacher_ess),
+            answered: self.answered && other.answered,
+        }
+    }
+}
+
 /// Target evaluations that were spent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Evaluations {
@@ -119,6 +157,8 @@ pub struct Outcome {
     pub training: Vec<Fitted>,
     /// Log weights of the paths or proposals that the draws were resampled from; empty where there were none.
     pub path_log_weights: Vec<f64>,
+    /// For a sampler that was distilled into one step: how the student compares.
+    pub distilled: Option<Distilled>,
     /// For `auto`: what answered, and why.
     pub chosen: Option<(&'static str, String)>,
 }

@@ -10,7 +10,7 @@ use super::verdict::{Finding, Run, verdict};
 use super::{LooFacts, NoiseDraws};
 use crate::base::{Report, Seed, SourceMap};
 use crate::draws::{Draws, Output, normalized, systematic};
-use crate::infer::{Fitted, Outcome};
+use crate::infer::{Distilled, Fitted, Outcome};
 use crate::store::{Levels, Record};
 
 /// A finite figure, or none.
@@ -56,6 +56,9 @@ pub struct Answer {
         skip_serializing_if = "Vec::is_empty"
     )]
     pub levels: Vec<Levels>,
+    /// The one-step student, where one was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub student: Option<StudentFacts>,
     /// How well the model predicts, where it was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub loo: Option<LooFacts>,
@@ -116,6 +119,28 @@ pub struct DiagnosticFacts {
     pub ess_tail_min: Figure,
     pub divergences: Option<u64>,
     pub acceptance: Figure,
+}
+
+/// A one-step student beside the sampler that it learned from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct StudentFacts {
+    /// Steps of regression.
+    pub steps: usize,
+    /// Root mean square distance from the ends of the teacher's probability flow, on noise that it did not learn from, in
+    /// units of the sampler's own coordinates.
+    pub distance: Figure,
+    /// Share of its draws where it folds noise over itself, so that its density is not known.
+    pub folded: Figure,
+    /// KL(student ‖ posterior) in nats; none where it is ∞.
+    pub kl: Figure,
+    /// ESS of its draws' weights, as a share.
+    pub ess: Figure,
+    /// The teacher's paths' KL, in nats.
+    pub teacher_kl: Figure,
+    /// ESS of the teacher's paths, as a share.
+    pub teacher_ess: Figure,
+    /// Whether the draws are the student's; else they are the teacher's.
+    pub answered: bool,
 }
 
 /// Evaluations that were spent.
@@ -221,6 +246,7 @@ impl Answer {
             },
             parameters,
             levels: parts.levels,
+            student: outcome.distilled.as_ref().map(student),
             loo: None,
             chosen_because: outcome.chosen.map(|(_, why)| why),
             reports: Vec::new(),
@@ -366,6 +392,19 @@ fn log_z(outcome: &Outcome, up_to_constant: bool) -> LogZFacts {
         elbo: z.and_then(|z| z.elbo).and_then(finite),
         eubo: z.and_then(|z| z.eubo).and_then(finite),
         up_to_constant,
+    }
+}
+
+fn student(d: &Distilled) -> StudentFacts {
+    StudentFacts {
+        steps: d.steps,
+        distance: finite(d.distance),
+        folded: finite(d.folded),
+        kl: finite(d.kl),
+        ess: finite(d.ess),
+        teacher_kl: finite(d.teacher_kl),
+        teacher_ess: finite(d.teacher_ess),
+        answered: d.answered,
     }
 }
 

@@ -45,10 +45,12 @@ mod tests;
 mod verdict;
 mod view;
 
-pub use amortised::{DensityFacts, HeldOutFacts, Sampler, StepFacts, TrainRequest, TrainingFacts};
+pub use amortised::{
+    DensityFacts, HeldOutFacts, PupilFacts, Sampler, StepFacts, TrainRequest, TrainingFacts,
+};
 pub use answer::{
     Answer, DiagnosticFacts, DrawsFacts, EvaluationFacts, Figure, LogZFacts, NoiseFacts, Parts,
-    TimingFacts,
+    StudentFacts, TimingFacts,
 };
 pub use bound::Bound;
 pub use catalog::{

@@ -4,7 +4,7 @@ use rand::RngExt;
 
 use crate::base::Seed;
 use crate::draws::{normalized, systematic};
-use crate::infer::{Diagnostics, Evaluations, LogZ, Noise, Outcome, Timing};
+use crate::infer::{Diagnostics, Distilled, Evaluations, LogZ, Noise, Outcome, Timing};
 use crate::lower::{Structure, Target};
 
 /// Most executions of a program whose components are enumerated, one by one.
@@ -137,6 +137,10 @@ fn combine(a: Outcome, b: Outcome) -> Outcome {
             true => b.path_log_weights,
             false => a.path_log_weights,
         },
+        distilled: match (a.distilled, b.distilled) {
+            (Some(a), Some(b)) => Some(a.and(b)),
+            (a, b) => a.or(b),
+        },
         chosen: named(a.chosen, b.chosen),
     }
 }
@@ -204,6 +208,11 @@ fn dealt(mut outcome: Outcome, k: usize) -> Outcome {
         se: z.se * times,
         elbo: z.elbo.map(|x| x * times),
         eubo: z.eubo.map(|x| x * times),
+    });
+    outcome.distilled = outcome.distilled.map(|d| Distilled {
+        kl: d.kl * times,
+        teacher_kl: d.teacher_kl * times,
+        ..d
     });
     // Sums over the components see the error of all k·n draws k times.
     let each = |x: Option<f64>| x.map(|x| x / times);

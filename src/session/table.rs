@@ -6,7 +6,7 @@
 //! theta[0]    6.12   5.60   0.09   -1.89   5.63  16.10       3050      2900   1.00
 //! ```
 
-use super::answer::{Answer, Figure};
+use super::answer::{Answer, Figure, StudentFacts};
 use super::figures::Figures;
 
 /// Rows that are shown; the rest is in `--json` and `--out`.
@@ -97,6 +97,7 @@ impl Answer {
         if !weights.is_empty() {
             lines.push(weights.join(", "));
         }
+        lines.extend(self.student.as_ref().map(in_words));
         lines.into_iter().map(|l| l + "\n").collect()
     }
 
@@ -119,6 +120,23 @@ impl Answer {
             .for_each(|w| text.push_str(&format!("\n  - {w}")));
         text
     }
+}
+
+fn in_words(s: &StudentFacts) -> String {
+    let nats = |x: Figure| x.map_or("∞".to_string(), |x| decimals(x.max(0.0), 3));
+    let share = |x: Figure| x.map_or("-".to_string(), percent);
+    let draws = match s.answered {
+        true => "its draws, weighed, are these",
+        false => "it does not serve: these are the sampler's draws",
+    };
+    format!(
+        "one-step student: {} from the sampler's flow (rms), KL {} from the posterior (the sampler {}), ESS {} ({}); {draws}",
+        s.distance.map_or("-".to_string(), |x| significant(x, 2)),
+        nats(s.kl),
+        nats(s.teacher_kl),
+        share(s.ess),
+        share(s.teacher_ess),
+    )
 }
 
 fn cells(f: &Figures) -> Vec<String> {

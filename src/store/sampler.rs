@@ -11,7 +11,7 @@ use crate::base::{Entry, Origin, Shape, Values};
 
 const KIND: Kind = Kind {
     mark: b"odp sampler\n",
-    version: 1,
+    version: 2,
     name: "sampler",
 };
 

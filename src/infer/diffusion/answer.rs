@@ -39,6 +39,10 @@ pub(super) fn draw(
     };
     let failures = target.failures();
     let mut weighted = weigh(trained, exactify::DEFENCE, 0);
+    // A student that does not serve leaves the answer to its teacher.
+    if weighted.weak() && trained.candidate.policy.student.take().is_some() {
+        weighted = weigh(trained, exactify::DEFENCE, 3);
+    }
     if weighted.weak() {
         weighted = weighted.or(weigh(trained, exactify::STRONG_DEFENCE, 1));
     }

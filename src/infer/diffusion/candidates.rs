@@ -110,6 +110,7 @@ pub(crate) fn policy(
         schedule,
         network: None,
         steer: None,
+        student: None,
         told: Vec::new(),
     }
 }

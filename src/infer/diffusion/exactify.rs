@@ -47,6 +47,7 @@ pub(crate) fn weigh(
 ) -> Weighted {
     let d = policy.frames.dim;
     let already_prior = policy.network.is_none()
+        && policy.student.is_none()
         && policy.frames == Frames::single(d, vec![Frame::prior(d)], vec![0.0]);
     let rest = if d == 0 || already_prior {
         0
@@ -124,6 +125,7 @@ fn defence(policy: &Policy, broad: Option<Frame>) -> Policy {
         shares,
         network: None,
         steer: None,
+        student: None,
         ..policy.clone()
     }
 }

@@ -96,6 +96,33 @@ impl Tape {
         self.hidden.last().map_or(&[], Vec::as_slice)
     }
 
+    /// The derivative of each of a step's outputs by each input, `[batch, inputs, outputs]`.
+    pub fn jacobian(&self, network: &Network, step: usize) -> Vec<f32> {
+        let Sizes {
+            inputs,
+            width,
+            outputs,
+            ..
+        } = network.sizes;
+        let (p, rows) = (&network.parameters, self.batch * inputs);
+        let mut below: Vec<f32> = p[0].repeat(self.batch);
+        for (layer, slopes) in self.slopes.iter().enumerate() {
+            if layer > 0 {
+                let mut sums = vec![0.0; rows * width];
+                dense::add_product(&below, &p[2 * layer + 1], width, width, &mut sums);
+                below = sums;
+            }
+            let slopes = slopes[step * self.batch * width..].chunks_exact(width);
+            for (rows, slopes) in below.chunks_exact_mut(inputs * width).zip(slopes) {
+                rows.chunks_exact_mut(width)
+                    .for_each(|row| dense::multiply(row, slopes));
+            }
+        }
+        let mut out = vec![0.0; rows * outputs];
+        dense::add_product(&below, last(p).0, width, outputs, &mut out);
+        out
+    }
+
     /// The gradient of Σ output · `by_output` by every parameter, of all steps.
     pub fn gradient(&mut self, network: &Network, by_output: &[f32]) -> Vec<Vec<f32>> {
         let Sizes {

@@ -34,6 +34,7 @@ mod schedule;
 mod sheet;
 mod state;
 mod steer;
+mod student;
 mod training;
 mod verdict;
 mod warm_up;
@@ -55,8 +56,8 @@ use training::{Fit, Optimiser, Trainer};
 use super::coordinates::frame::{Frame, Frames};
 use super::smc::Particles;
 use super::{
-    Budget, Diagnostics, Engine, Evaluations, InferError, LogZ, NoProgress, Noise, OptionSpec,
-    Options, Outcome, Settings, Timing,
+    Budget, Diagnostics, Distilled, Engine, Evaluations, InferError, LogZ, NoProgress, Noise,
+    OptionSpec, Options, Outcome, Settings, Timing,
 };
 use crate::base::Seed;
 use crate::lower::Target;
@@ -134,7 +135,16 @@ impl Engine for Diffusion {
             last: renewed.teacher.as_ref().or(particles),
             settled: renewed.settled,
         };
+        let distilled = student::distil(&mut trainer, &trained.candidate.policy);
+        trained.candidate.policy.student = distilled
+            .as_ref()
+            .filter(|(_, told)| told.answered)
+            .map(|(student, _)| student.clone());
         let mut outcome = answer::draw(&mut trainer, &mut trained, taught, settings)?;
+        outcome.distilled = distilled.map(|(_, told)| Distilled {
+            answered: trained.candidate.policy.student.is_some(),
+            ..told
+        });
         let (evaluations, gradients) = particles.map_or((0, 0), |p| (p.evaluations, p.gradients));
         outcome.evaluations.log_r += trainer.modes.evaluations + evaluations + trainer.evaluations;
         outcome.evaluations.gradient += trainer.modes.gradients + gradients + trainer.gradients;

@@ -208,6 +208,15 @@ impl Run<'_> {
         }
     }
 
+    /// The derivative of each of a step's outputs by each input, `[batch, inputs, outputs]`, where our own plain network
+    /// runs; nothing elsewhere.
+    pub fn jacobian(&self, step: usize) -> Vec<f32> {
+        match &self.kept {
+            Kept::Tape(tape) => tape.jacobian(self.network, step),
+            _ => Vec::new(),
+        }
+    }
+
     /// The pass over all steps, where this run has kept it.
     pub fn into_pass(mut self) -> Option<Pass> {
         match std::mem::replace(&mut self.kept, Kept::Nothing) {
@@ -394,6 +403,32 @@ mod tests {
                         assert_near(a, b, &what);
                     }
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn a_jacobian_agrees_with_differences() {
+        for activation in ACTIVATIONS {
+            let n = network(3, 2, activation);
+            let (x, context, h) = (inputs(4 * 10), vec![0.5; 4 * 3], 1e-2);
+            let mut run = n.run(&[0; 4], context.clone());
+            run.step(5, &x, &[]);
+            let slopes = run.jacobian(5);
+            for (row, input, output) in [(0, 0, 0), (1, 4, 7), (3, 9, 19)] {
+                let at = |shift: f64| {
+                    let mut x = x.clone();
+                    x[row * 10 + input] += shift;
+                    let mut run = n.run(&[0; 4], context.clone());
+                    f64::from(run.step(5, &x, &[])[row * 20 + output])
+                };
+                let difference = (at(h) - at(-h)) / (2.0 * h);
+                let slope = f64::from(slopes[(row * 10 + input) * 20 + output]);
+                let what = format!("{activation:?} {row} {input} {output}");
+                assert!(
+                    (difference - slope).abs() < 0.02,
+                    "{what}: {difference} against {slope}"
+                );
             }
         }
     }

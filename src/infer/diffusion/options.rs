@@ -97,6 +97,11 @@ pub(crate) const SPECS: &[OptionSpec] = &[
         "exact moves in noise space after resampling",
     ),
     option(
+        "student",
+        "0",
+        "steps of learning a one-step student of the trained sampler's probability flow, which then draws in its place (0: none)",
+    ),
+    option(
         "activation",
         "auto",
         "of hidden units: `relu`, `silu` or `gelu`",
@@ -166,6 +171,8 @@ pub(crate) struct Recipe {
     pub components: Components,
     pub paths: Option<usize>,
     pub refresh: usize,
+    /// Steps of learning a student.
+    pub student: usize,
     /// Whether policies are to try gradients.
     pub gradients: bool,
     pub activation: Activation,
@@ -241,6 +248,7 @@ impl Recipe {
             components,
             paths: options.count("paths", 16)?,
             refresh: options.count("refresh", 0)?.unwrap_or(24),
+            student: options.count("student", 0)?.unwrap_or(0),
             gradients,
             activation: match options.choice("activation", &["auto", "relu", "silu", "gelu"])? {
                 Some("silu") => Activation::Silu,

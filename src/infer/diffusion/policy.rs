@@ -22,6 +22,7 @@ use super::network::{Network, Pass};
 use super::schedule::Schedule;
 use super::sheet::Sheet;
 use super::steer::{self, Steer};
+use super::student::Student;
 use crate::base::{Bug, Seed, Stream, bites};
 use crate::infer::coordinates::frame::Frames;
 use crate::infer::coordinates::linear::log_sum_exp;
@@ -45,6 +46,8 @@ pub(crate) struct Policy {
     pub network: Option<Network>,
     /// Gradients beside the network's word, where they are used.
     pub steer: Option<Steer>,
+    /// One step in the place of the network's many, where that is what draws.
+    pub student: Option<Student>,
     /// What the network is told beside the values and the part, the same for all paths: a data set's summary.
     pub told: Vec<f32>,
 }
@@ -171,7 +174,7 @@ impl Policy {
         })
     }
 
-    fn shards<T: Send>(
+    pub fn shards<T: Send>(
         &self,
         n: usize,
         seed: Seed,
@@ -193,6 +196,22 @@ impl Policy {
         stream: &mut Stream,
         learn: bool,
     ) -> (Paths, Option<Lesson>) {
+        let d = self.frames.dim;
+        let mut paths = self.choose(n, stream);
+        let (clean, lesson) = self.roll(target, &mut paths, spread, stream, learn);
+        for i in 0..n {
+            let frame = &self.frames.parts[paths.part[i]];
+            frame.place(
+                &clean[i * d..(i + 1) * d],
+                &mut paths.points.x[i * d..(i + 1) * d],
+            );
+        }
+        paths.log_q = self.log_q(&paths.points);
+        (paths, lesson)
+    }
+
+    /// `n` paths with values and parts drawn, and nothing else.
+    pub fn choose(&self, n: usize, stream: &mut Stream) -> Paths {
         let (d, s) = (self.frames.dim, self.layout.sites.len());
         let mut paths = Paths {
             n,
@@ -213,16 +232,7 @@ impl Policy {
             };
             paths.part.push(self.frames.groups[group].parts[j]);
         }
-        let (clean, lesson) = self.roll(target, &mut paths, spread, stream, learn);
-        for i in 0..n {
-            let frame = &self.frames.parts[paths.part[i]];
-            frame.place(
-                &clean[i * d..(i + 1) * d],
-                &mut paths.points.x[i * d..(i + 1) * d],
-            );
-        }
-        paths.log_q = self.log_q(&paths.points);
-        (paths, lesson)
+        paths
     }
 
     /// Runs the chain from noise to the clean end, which is returned, with what is to be learned if that is asked for.
@@ -237,6 +247,10 @@ impl Policy {
         let (n, d) = (paths.n, self.frames.dim);
         paths.log_ratio = vec![0.0; n];
         let size = n * d;
+        if let Some(student) = self.student.as_ref().filter(|_| size > 0 && !learn) {
+            let context = self.context(&paths.points.k, &paths.part);
+            return (student.roll(paths, context, (d, spread), stream), None);
+        }
         let Some(network) = self.network.as_ref().filter(|_| size > 0) else {
             let clean = (0..size).map(|_| stream.sample(StandardNormal)).collect();
             return (clean, None);
@@ -281,7 +295,7 @@ impl Policy {
     }
 
     /// What gradients say at rows `noisy: [n, d]` of step `s`, where the policy asks.
-    fn push(
+    pub fn push(
         &self,
         target: &dyn Target,
         s: usize,
@@ -298,7 +312,7 @@ impl Policy {
     }
 
     /// A network's outputs at step `s` with the pushes there.
-    fn steered<'a>(&self, s: usize, push: &[f32], said: &'a [f32]) -> Cow<'a, [f32]> {
+    pub fn steered<'a>(&self, s: usize, push: &[f32], said: &'a [f32]) -> Cow<'a, [f32]> {
         let mut said = Cow::Borrowed(said);
         if let Some(steer) = &self.steer {
             steer.apply(s, push, self.frames.dim, said.to_mut());

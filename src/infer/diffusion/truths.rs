@@ -380,6 +380,23 @@ fn every_arm_of_a_branching_program() {
     assert!(arms.len() >= 6, "{arms:?}");
 }
 
+/// One step in the place of many: weighed by its own density, its draws are as right as the sampler's.
+#[test]
+fn a_student_draws_in_its_teachers_place() {
+    for (case, share, slack) in [
+        (testing::eight_schools(), 0.4, 0.06),
+        (testing::branches(), 0.4, 0.05),
+        (testing::ring(), 0.15, 0.12),
+    ] {
+        let o = run(&case, 1, 4000, &[("student", "1500")]);
+        let told = o.distilled.clone().expect("it was asked for");
+        assert!(told.answered && told.folded == 0.0, "{told:?}");
+        assert!(told.steps == 1500 && told.distance < 0.1, "{told:?}");
+        assert!(told.ess > 0.8 * told.teacher_ess, "{told:?}");
+        assert_right(&case, &o, share, slack);
+    }
+}
+
 #[test]
 fn funnels_rings_wells_and_four_modes() {
     for (case, share, slack) in [

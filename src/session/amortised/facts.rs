@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::infer::diffusion::amortised::Facts;
+use crate::infer::diffusion::amortised::{Facts, Pupil};
 use crate::session::answer::finite;
 use crate::session::{Figure, significant};
 
@@ -40,6 +40,9 @@ pub struct TrainingFacts {
     pub log_density: DensityFacts,
     /// Over simulated data sets that it was not trained on.
     pub held_out: HeldOutFacts,
+    /// The one-step student, where one was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub student: Option<PupilFacts>,
     /// Seconds of wall-clock time; none where the sampler comes from a file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub train_s: Option<f64>,
@@ -84,6 +87,39 @@ pub struct HeldOutFacts {
     pub gap: f64,
 }
 
+/// A one-step student as held-out data sets see it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct PupilFacts {
+    /// Steps of regression.
+    pub steps: u64,
+    /// Root mean square distance from the ends of the sampler's probability flow, in the units of each data set's coordinates.
+    pub distance: Figure,
+    /// Share of its draws where it folds noise over itself, so that its density is not known.
+    pub folded: Figure,
+    /// Share of its draws that are effective: the median.
+    pub ess_median: f64,
+    /// A tenth of the data sets has less.
+    pub ess_low: f64,
+    /// Share of true noise coordinates inside their central 80 % intervals.
+    pub inside_80: f64,
+    /// Whether it answers queries; else the sampler itself does.
+    pub kept: bool,
+}
+
+impl PupilFacts {
+    fn of(p: &Pupil) -> PupilFacts {
+        PupilFacts {
+            steps: p.steps,
+            distance: finite(p.distance),
+            folded: finite(p.folded),
+            ess_median: p.ess[0],
+            ess_low: p.ess[1],
+            inside_80: p.inside,
+            kept: p.kept,
+        }
+    }
+}
+
 impl TrainingFacts {
     /// Of a training's own facts; names and places are filled in by who knows them.
     pub(super) fn of(facts: &Facts) -> TrainingFacts {
@@ -113,6 +149,7 @@ impl TrainingFacts {
                 sampler,
             },
             held_out,
+            student: facts.student.as_ref().map(PupilFacts::of),
             ..TrainingFacts::default()
         }
     }
@@ -150,6 +187,15 @@ impl TrainingFacts {
             "true values inside central 80 % intervals: {}\n",
             percent(h.inside_80)
         ));
+        if let Some(s) = &self.student {
+            text.push_str(&format!(
+                "one-step student: {} from the sampler's flow (rms); ESS {} in the median, {} in the lowest tenth; {}\n",
+                s.distance.map_or("-".to_string(), |x| significant(x, 2)),
+                percent(s.ess_median),
+                percent(s.ess_low),
+                if s.kept { "it answers queries" } else { "the sampler serves better, and answers them itself" },
+            ));
+        }
         for warning in &self.warnings {
             text.push_str(&format!("warning: {warning}\n"));
         }

@@ -9,7 +9,7 @@ mod facts;
 mod files;
 mod source;
 
-pub use facts::{DensityFacts, HeldOutFacts, StepFacts, TrainingFacts};
+pub use facts::{DensityFacts, HeldOutFacts, PupilFacts, StepFacts, TrainingFacts};
 
 use std::path::Path;
 use std::sync::Arc;

@@ -35,6 +35,7 @@ const SHORT: [(&str, &str); 4] = [
     ("pre", "100"),
     ("steps", "0"),
     ("datasets", "16"),
+    ("student", "300"),
 ];
 /// Next to nothing.
 const LEAST: [(&str, &str); 4] = [
@@ -42,6 +43,7 @@ const LEAST: [(&str, &str); 4] = [
     ("pre", "2"),
     ("steps", "2"),
     ("datasets", "4"),
+    ("student", "0"),
 ];
 
 fn trained(text: &str, data: &str, options: &[(&str, &str)]) -> Result<Sampler, Failure> {

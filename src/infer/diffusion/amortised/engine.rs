@@ -33,15 +33,16 @@ impl Engine for Query<'_> {
 
     fn run(&self, target: &dyn Target, settings: &Settings) -> Result<Outcome, InferError> {
         let start = Instant::now();
-        let recipe = options::query(&settings.options, target.structure())?;
+        let (recipe, student) = options::query(&settings.options, target.structure())?;
         let f = self.sampler.summary.of(self.y);
-        let policy = self
+        let mut policy = self
             .sampler
             .policy(&f, target)
             .ok_or(InferError::Diverged {
                 engine: "diffusion",
                 why: "the fitted Gaussian has no finite shape for this data".to_string(),
             })?;
+        policy.student = policy.student.filter(|_| student);
         let candidate = Candidate {
             policy,
             train: Points::default(),

@@ -14,6 +14,7 @@
 //! number of steps), in coordinates that are fitted for each y, and in weights, verdict and alarm at each query.
 
 mod alarm;
+mod distil;
 mod encoder;
 mod engine;
 mod estimates;
@@ -36,6 +37,7 @@ use super::layout::Layout;
 use super::network::Network;
 use super::policy::Policy;
 use super::schedule::Schedule;
+use super::student::Student;
 use crate::base::Seed;
 use crate::infer::coordinates::frame::{Frame, Frames};
 use crate::lower::Target;
@@ -83,6 +85,8 @@ pub struct Facts {
     pub log_density: [f64; 3],
     /// Over held-out data sets.
     pub judged: Judged,
+    /// The one-step student, where one was asked for.
+    pub student: Option<Pupil>,
     /// Whether time ran out, or the user interrupted.
     pub cut: bool,
 }
@@ -91,7 +95,33 @@ packed!(Facts {
     steps,
     log_density,
     judged,
+    student,
     cut
+});
+
+/// A one-step student as held-out data sets see it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Pupil {
+    /// Steps of regression.
+    pub steps: u64,
+    /// Root mean square distance from the ends of the sampler's probability flow, in the units of each data set's coordinates.
+    pub distance: f64,
+    /// Share of its draws where it folds noise over itself.
+    pub folded: f64,
+    /// Share of its draws that are effective: median, and a tenth of the data sets has less than the second.
+    pub ess: [f64; 2],
+    /// Share of the true noise coordinates inside their central 80 % intervals.
+    pub inside: f64,
+    /// Whether it answers queries.
+    pub kept: bool,
+}
+packed!(Pupil {
+    steps,
+    distance,
+    folded,
+    ess,
+    inside,
+    kept
 });
 
 /// A trained sampler.
@@ -100,6 +130,8 @@ pub struct Trained {
     summary: Summary,
     encoder: Encoder,
     network: Network,
+    /// One step in the network's place, where it was distilled.
+    student: Option<Student>,
     levels: usize,
     high: f64,
     alarm: Alarm,
@@ -139,6 +171,7 @@ impl Trained {
         let schedule = Schedule::new(self.levels, self.high);
         Policy {
             network: Some(self.network.clone()),
+            student: self.student.clone(),
             told,
             ..candidates::policy(Layout::noise(target), None, frames, schedule)
         }
@@ -150,6 +183,7 @@ struct Kept {
     summary: Summary,
     encoder: encoder::Kept,
     network: Weights,
+    student: Option<Weights>,
     levels: usize,
     high: f64,
     alarm: Alarm,
@@ -159,6 +193,7 @@ packed!(Kept {
     summary,
     encoder,
     network,
+    student,
     levels,
     high,
     alarm,
@@ -172,6 +207,7 @@ impl Trained {
             summary: self.summary.clone(),
             encoder: self.encoder.kept(),
             network: Weights::of(&self.network),
+            student: self.student.as_ref().map(|s| Weights::of(&s.network)),
             levels: self.levels,
             high: self.high,
             alarm: self.alarm.clone(),
@@ -183,7 +219,14 @@ impl Trained {
     /// From bytes, if they are a sampler whose parts fit together.
     pub fn of_bytes(bytes: &[u8]) -> Option<Trained> {
         let kept = Kept::unpacked(bytes)?;
+        let student = match kept.student {
+            Some(weights) => Some(Student {
+                network: weights.network()?,
+            }),
+            None => None,
+        };
         let trained = Trained {
+            student,
             summary: kept.summary,
             encoder: kept.encoder.encoder()?,
             network: kept.network.network()?,
@@ -204,6 +247,10 @@ impl Trained {
             && (self.encoder.figures(), self.encoder.dim()) == (width, d)
             && self.alarm.fits(width)
             && (s.outputs, s.steps, s.contexts) == (2 * d, self.levels, self.encoder.told())
+            && self.student.as_ref().is_none_or(|student| {
+                let o = &student.network.sizes;
+                (o.inputs, o.outputs, o.steps, o.contexts) == (d, d, 1, s.contexts)
+            })
     }
 }
 

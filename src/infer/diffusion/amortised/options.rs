@@ -31,6 +31,11 @@ pub const TRAINING: &[OptionSpec] = &[
     ),
     option("batch", "128", "simulations in a step of denoising"),
     option(
+        "student",
+        "4000",
+        "steps of learning a one-step student of the sampler, which draws in its place where held-out data sets are served better (0: none)",
+    ),
+    option(
         "datasets",
         "64",
         "held-out data sets that the sampler is judged by; as many again to balance on",
@@ -76,6 +81,11 @@ const QUERY: &[OptionSpec] = &[
         "24",
         "exact moves in noise space after resampling",
     ),
+    option(
+        "student",
+        "auto",
+        "whether the sampler's one-step student draws: `no` asks its teacher (auto: where it has one)",
+    ),
 ];
 
 /// Options of the diffusion engine that mean the same here.
@@ -90,6 +100,7 @@ pub(super) struct Training {
     pub steps: usize,
     pub batch: usize,
     pub datasets: usize,
+    pub student: usize,
     pub paths: usize,
 }
 
@@ -115,18 +126,25 @@ impl Training {
             steps: options.count("steps", 0)?.unwrap_or(200),
             batch: options.count("batch", 2)?.unwrap_or(128),
             datasets: options.count("datasets", 4)?.unwrap_or(64),
+            student: options.count("student", 0)?.unwrap_or(4000),
             paths: options.count("paths", 4)?.unwrap_or(12),
         })
     }
 }
 
-/// The recipe of a query.
+/// The recipe of a query, and whether the student may draw.
 ///
 /// # Errors
 /// `BadOption`.
-pub(super) fn query(options: &Options, structure: &Structure) -> Result<Recipe, InferError> {
+pub(super) fn query(
+    options: &Options,
+    structure: &Structure,
+) -> Result<(Recipe, bool), InferError> {
     options.check(QUERY)?;
-    Recipe::new(options, structure, FOR_ALL)
+    let student = options.choice("student", &["auto", "yes", "no"])? != Some("no");
+    let rest = options.0.iter().filter(|(name, _)| *name != "student");
+    let rest = Options(rest.map(|(k, v)| (k.clone(), v.clone())).collect());
+    Ok((Recipe::new(&rest, structure, FOR_ALL)?, student))
 }
 
 #[cfg(test)]
@@ -154,6 +172,7 @@ mod tests {
         assert_eq!(
             query(&Options::from_pairs([("refresh", "3")]), &structure)
                 .unwrap()
+                .0
                 .refresh,
             3
         );

@@ -55,11 +55,12 @@ fn settings(options: &[(&str, &str)]) -> Settings {
     }
 }
 
-const SHORT: [(&str, &str); 4] = [
+const SHORT: [(&str, &str); 5] = [
     ("fit", "400"),
     ("pre", "150"),
     ("steps", "20"),
     ("datasets", "16"),
+    ("student", "0"),
 ];
 
 #[test]
@@ -97,6 +98,40 @@ fn a_conjugate_pair_is_sampled_for_every_y() {
     assert!(again.alarm(&[0.5, 0.1, -0.3]).is_none());
 }
 
+/// What leaves by the student is weighed like what leaves by its teacher, and is the same posterior.
+#[test]
+fn a_student_answers_queries_and_its_teacher_where_asked() {
+    let options: Vec<_> = SHORT.iter().copied().chain([("student", "600")]).collect();
+    let mut sampler = train(&Line, &settings(&options)).unwrap();
+    let told = sampler.facts.student.clone().expect("it was asked for");
+    assert!(told.distance < 0.1 && told.folded == 0.0, "{told:?}");
+    assert!(told.ess[0] > 0.8, "{told:?}");
+    assert!(told.kept, "{told:?}");
+    sampler = Trained::of_bytes(&sampler.to_bytes()).unwrap();
+    assert!(sampler.student.is_some());
+    let y = [0.9, 1.4, 0.2];
+    let target = Line.target(&y).unwrap();
+    let precision = 1.0 / 1.25 + 3.0 / (SD * SD);
+    let mean = y.iter().sum::<f64>() / (SD * SD) / precision;
+    for student in ["auto", "no"] {
+        let query = Query {
+            sampler: &sampler,
+            y: &y,
+        };
+        let mut run = Settings::new(2000, Seed(3));
+        run.options = Options::from_pairs([("student", student), ("refresh", "0")]);
+        let out = query.run(&*target, &run).unwrap();
+        assert!(out.reliable, "{:?}", out.warnings);
+        let z = out.noise.z.chunks_exact(2);
+        let t = z.map(|z| z[0] + 0.5 * z[1]).sum::<f64>() / 2000.0;
+        // 5 standard errors of 2000 draws, worth at least half as many.
+        assert!(
+            (t - mean).abs() < 5.0 / (precision * 1000.0).sqrt(),
+            "{student}: {t} {mean}"
+        );
+    }
+}
+
 #[test]
 fn bytes_that_are_no_sampler_are_none() {
     let few = [
@@ -104,6 +139,7 @@ fn bytes_that_are_no_sampler_are_none() {
         ("pre", "2"),
         ("steps", "0"),
         ("datasets", "4"),
+        ("student", "5"),
     ];
     let bytes = train(&Line, &settings(&few)).unwrap().to_bytes();
     for n in (0..bytes.len()).step_by(997) {

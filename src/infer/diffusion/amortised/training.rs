@@ -87,13 +87,13 @@ fn structure(
         .ok_or(InferError::AllFailed { failed: 64 })
 }
 
-struct Work<'a> {
+pub(super) struct Work<'a> {
     simulator: &'a dyn Simulator,
-    settings: &'a Settings,
-    training: Training,
-    seed: Seed,
-    supply: Supply<'a>,
-    summary: Summary,
+    pub settings: &'a Settings,
+    pub training: Training,
+    pub seed: Seed,
+    pub supply: Supply<'a>,
+    pub summary: Summary,
 }
 
 impl Work<'_> {
@@ -117,6 +117,7 @@ impl Work<'_> {
             summary: self.summary.clone(),
             network: self.network(&encoder)?,
             encoder,
+            student: None,
             levels: self.training.recipe.levels,
             high: self.training.recipe.high,
             alarm,
@@ -125,6 +126,7 @@ impl Work<'_> {
         self.denoise(&mut sampler, &held_out, &mut facts)?;
         let held = self.data_sets("judged by", self.training.datasets)?;
         self.balance(&mut sampler, &held, &mut facts)?;
+        self.distil(&mut sampler, &held, &mut facts)?;
         facts.simulations = self.supply.simulations;
         facts.cut = self.settings.budget.exhausted();
         sampler.facts = facts;
@@ -268,7 +270,7 @@ impl Work<'_> {
     }
 
     /// A policy that knows no data set: batches of many use its schedule and its network.
-    fn template(&self, network: Network) -> Policy {
+    pub fn template(&self, network: Network) -> Policy {
         let (d, recipe) = (self.simulator.dim(), &self.training.recipe);
         let frames = Frames::single(d, vec![Frame::prior(d)], vec![0.0]);
         let schedule = Schedule::new(recipe.levels, recipe.high);
