@@ -22,8 +22,8 @@ mod types;
 mod usage;
 mod visit;
 
-use crate::base::{Asset, Report, SourceMap, Span};
-use crate::ir::{Builtin, Model, Type};
+use crate::base::{Report, SourceMap, Span};
+use crate::ir::{Builtin, Constant, Model, Type};
 use crate::syntax::ast::{Program, UsePath};
 use lint::Lint;
 
@@ -56,6 +56,8 @@ pub struct AssetRequest<'a> {
     pub builtin: Builtin,
     /// The path as written.
     pub path: &'a str,
+    /// The path of the data beside it and its place, for what reads two files.
+    pub data: Option<(&'a str, Span)>,
     /// The path's place.
     pub span: Span,
     /// The name of the file that it stands in.
@@ -74,7 +76,7 @@ pub trait Loader {
     ///
     /// # Errors
     /// A report that points at the path when there is no such file, or it holds something else.
-    fn asset(&self, request: &AssetRequest) -> Result<Asset, Report>;
+    fn asset(&self, request: &AssetRequest) -> Result<Constant, Report>;
 }
 
 /// Checks a program: `name` is the model's, `sources` hold its text, `loader` finds what it uses.

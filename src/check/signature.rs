@@ -91,6 +91,7 @@ pub(super) fn of_builtin(builtin: Builtin) -> Signature {
         LogProb | LogProbEach | Cdf | LogCdf | LogCcdf => exact(&["D", "x"]),
         Quantile => exact(&["D", "p"]),
         MeanOf | SdOf => exact(&["D"]),
+        Posterior => exact(&["sampler", "data"]),
         Tensors | Onnx | Csv | Json | Npy => exact(&["path"]),
         _ => exact(&["x"]),
     }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use crate::base::{Asset, Entry, Span, Values};
-use crate::ir::{Builtin, Extent, FnId, Type};
+use crate::ir::{Builtin, Constant, Extent, FnId, Type};
 
 /// The size of an axis, as far as it is known.
 pub(super) type Size = Option<Extent>;
@@ -153,8 +153,15 @@ impl Value {
 }
 
 impl Ty {
-    /// The type of a file's constant.
-    pub fn of_asset(asset: &Asset) -> Ty {
+    /// The type of what a file holds.
+    pub fn of_constant(constant: &Constant) -> Ty {
+        match constant {
+            Constant::File(asset) => Ty::of_asset(asset),
+            Constant::Posterior(_) => Ty::Fn(Callable::Unknown),
+        }
+    }
+
+    fn of_asset(asset: &Asset) -> Ty {
         match asset {
             Asset::Entry(entry) => Ty::of_entry(entry),
             Asset::Record(fields) => Ty::Record(

@@ -1,7 +1,9 @@
 //! The `auto` engine: picks another by what the compiler knows, and says which and why.
 
+use std::sync::Arc;
+
 use super::enumerate::finite_sites;
-use super::modes;
+use super::modes::{self, Modes};
 use super::nuts::Nuts;
 use super::{Engine, InferError, OptionSpec, Options, Outcome, Settings, engines, find};
 use crate::lower::Target;
@@ -31,19 +33,23 @@ impl Engine for Auto {
     }
 
     fn run(&self, target: &dyn Target, settings: &Settings) -> Result<Outcome, InferError> {
-        let (first, why) = match one_mode(target, settings) {
+        let modes = few_modes(target, settings);
+        let (first, why) = match modes.as_deref().and_then(one_mode) {
             Some(why) => ("nuts", why),
             None => choose(target),
         };
         let picked = find(first)?;
-        let mut own = settings.clone();
+        let mut own = Settings {
+            modes: modes.clone(),
+            ..settings.clone()
+        };
         own.options.0.retain(|name, _| is_for(picked, name));
         let mut answer = picked.run(target, &own)?;
         answer.chosen = Some((first, why));
         // Options were meant for the engine that was picked.
         let plain = Settings {
             options: Options::default(),
-            ..settings.clone()
+            ..own.clone()
         };
         for &name in second_opinions(first, target) {
             if answer.reliable || answer.interrupted || settings.budget.exhausted() {
@@ -58,6 +64,13 @@ impl Engine for Auto {
                     ..other
                 };
             }
+        }
+        // The diffusion engine counts what it was given as its own.
+        if let Some(seen) =
+            modes.filter(|_| answer.chosen.as_ref().is_some_and(|c| c.0 != "diffusion"))
+        {
+            answer.evaluations.log_r += seen.evaluations;
+            answer.evaluations.gradient += seen.gradients;
         }
         Ok(answer)
     }
@@ -136,18 +149,20 @@ const LARGE: usize = 4000;
 /// The share of a second mode that is let go.
 const SLIGHT: f64 = 0.01;
 
-/// Why chains serve a smooth program of few dimensions: ascents from many places lead to one mode. `None` where they do not,
-/// where options are for the diffusion sampler, or where what it learns is to be kept.
-fn one_mode(target: &dyn Target, settings: &Settings) -> Option<String> {
+/// The modes of a smooth program of few dimensions, by ascents. `None` elsewhere, where options are for the diffusion
+/// sampler, or where what it learns is to be kept.
+fn few_modes(target: &dyn Target, settings: &Settings) -> Option<Arc<Modes>> {
     let other = |name: &String| !has(&Nuts, name) && engines().iter().any(|e| has(*e, name));
     let for_chains = !settings.options.0.keys().any(other);
     let structure = target.structure();
     let few =
         structure.smooth && (1..=SEVERAL).contains(&target.dim()) && structure.operations < LARGE;
-    if !few || !for_chains || settings.keeper.is_some() {
-        return None;
-    }
-    let modes = modes::search(target, settings.seed.child("modes", 0));
+    let looks = few && for_chains && settings.keeper.is_none();
+    looks.then(|| Arc::new(modes::search(target, settings.seed.child("modes", 0))))
+}
+
+/// Why chains serve a program: ascents from many places lead to one mode. `None` where they do not.
+fn one_mode(modes: &Modes) -> Option<String> {
     modes.single(SLIGHT).then(|| {
         format!(
             "the log-weight is smooth, and {} ascents lead to one mode: chains that follow gradients are the fastest there",

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use super::modes::Modes;
 use super::{InferError, Options, Outcome};
 use crate::base::Seed;
 use crate::lower::Target;
@@ -91,6 +92,8 @@ pub struct Settings {
     pub max_bytes: Option<u64>,
     /// Where to keep the state, and to find one to go on from, for engines that [`resume`](Engine::resumes).
     pub keeper: Option<Arc<dyn Keeper>>,
+    /// Modes that ascents have found already, with their cost, for engines that would look for them.
+    pub(crate) modes: Option<Arc<Modes>>,
 }
 
 impl Settings {
@@ -107,6 +110,7 @@ impl Settings {
             threads: 1,
             max_bytes: None,
             keeper: None,
+            modes: None,
         }
     }
 

@@ -126,6 +126,7 @@ builtins! {
     SdOf "sd_of" "sd_of(D)" "a distribution's standard deviation, elementwise"
     Tensors "tensors" "tensors(\"w.safetensors\")" "a record of the arrays in a file"
     Onnx "onnx" "onnx(\"net.onnx\")" "a function on arrays, from a file"
+    Posterior "posterior" "posterior(\"s.odpz\", \"d.json\")" "a function that draws from the posterior which a trained sampler has for the data in a file"
     Csv "csv" "csv(\"d.csv\")" "a record of a table's columns"
     Json "json" "json(\"d.json\")" "the value in a file"
     Npy "npy" "npy(\"a.npy\")" "the array in a file"

@@ -1,7 +1,9 @@
 //! The types of the checked model.
 
+use std::sync::Arc;
+
 use super::Builtin;
-use crate::base::{Asset, SourceMap, Span};
+use crate::base::{Asset, Data, Network, SourceMap, Span};
 pub use crate::syntax::ast::{BinaryOp, UnaryOp};
 
 /// A whole program, resolved.
@@ -23,8 +25,33 @@ pub struct Model {
     pub globals: Vec<String>,
     /// Sites: every `sample`, by statement or expression; those at file level in text order, then those of functions.
     pub sites: Vec<Site>,
-    /// The constants in files that the program names.
-    pub assets: Vec<Asset>,
+    /// What is in the files that the program names.
+    pub assets: Vec<Constant>,
+}
+
+/// What a file holds that a program names.
+#[derive(Clone, Debug)]
+pub enum Constant {
+    /// Numbers, or a function of numbers.
+    File(Asset),
+    /// Another program's posterior.
+    Posterior(Arc<Posterior>),
+}
+
+/// A program's posterior for one data set, as a function of noise: a trained sampler takes noise to the program's own noise,
+/// and the program takes that to what it returns.
+#[derive(Clone, Debug)]
+pub struct Posterior {
+    /// The sampler's file.
+    pub file: String,
+    /// The program.
+    pub model: Arc<Model>,
+    /// Its data.
+    pub data: Data,
+    /// The program's noise that the sampler draws: address, and coordinate within.
+    pub places: Vec<(u128, usize)>,
+    /// From standard noise `[places]` to these coordinates.
+    pub noise: Network,
 }
 
 /// One `sample` in the text.

@@ -5,11 +5,12 @@
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use super::amortised::posterior;
 use super::describe::{Description, InputFacts};
 use super::{ExitKind, Failure, Program, program_name};
-use crate::base::{Asset, FileId, Report, SourceMap, Span, nearest};
+use crate::base::{FileId, Report, SourceMap, Span, nearest};
 use crate::check::{self, AssetRequest, Checked, UseRequest};
-use crate::ir::{Builtin, DataDecl, DataKind, Model, Size};
+use crate::ir::{Builtin, Constant, DataDecl, DataKind, Model, Size};
 use crate::store::{AssetFormat, Loader, StoreError, read_asset};
 use crate::syntax;
 use crate::syntax::ast::{self, StmtKind, UsePath};
@@ -160,6 +161,7 @@ fn checked(origin: Origin, started: Instant) -> Result<Program, Failure> {
     let uses = Uses {
         loader: &*origin.loader,
         loaded: Mutex::default(),
+        noted: Mutex::default(),
     };
     let (name, tree) = (
         program_name(&origin.name),
@@ -168,11 +170,14 @@ fn checked(origin: Origin, started: Instant) -> Result<Program, Failure> {
     match check::check(tree, &name, origin.sources.clone(), &uses) {
         Ok(Checked {
             model,
-            warnings,
+            mut warnings,
             result,
         }) => Ok(Program {
             description: describe(&model),
-            warnings,
+            warnings: {
+                warnings.extend(uses.noted.into_inner().expect("no load panics"));
+                warnings
+            },
             model: Arc::new(model),
             result,
             compile_s: started.elapsed().as_secs_f64(),
@@ -205,6 +210,8 @@ struct Uses<'a> {
     loader: &'a dyn Loader,
     /// Names and texts in the order in which they came.
     loaded: Mutex<Vec<(String, String)>>,
+    /// What is to be said of a file that is used all the same.
+    noted: Mutex<Vec<Report>>,
 }
 
 impl check::Loader for Uses<'_> {
@@ -226,7 +233,10 @@ impl check::Loader for Uses<'_> {
         Ok(found)
     }
 
-    fn asset(&self, request: &AssetRequest) -> Result<Asset, Report> {
+    fn asset(&self, request: &AssetRequest) -> Result<Constant, Report> {
+        if let (Builtin::Posterior, Some(data)) = (request.builtin, request.data) {
+            return self.posterior(request, data);
+        }
         let format = match request.builtin {
             Builtin::Csv => AssetFormat::Csv,
             Builtin::Json => AssetFormat::Json,
@@ -237,11 +247,35 @@ impl check::Loader for Uses<'_> {
         };
         let read = self.loader.read(request.from, request.path);
         read.and_then(|file| read_asset(format, file, self.loader.limit()))
+            .map(Constant::File)
             .map_err(|e| of_store(&e).label(request.span, "read here"))
     }
 }
 
 impl Uses<'_> {
+    /// The posterior that a trained sampler has for data.
+    fn posterior(&self, request: &AssetRequest, data: (&str, Span)) -> Result<Constant, Report> {
+        let read = |(path, span): (&str, Span)| {
+            let read = self.loader.read(request.from, path);
+            read.map_err(|e| of_store(&e).label(span, "read here"))
+        };
+        let sampler = read((request.path, request.span))?;
+        let found = posterior(sampler, read(data)?, self.loader.limit());
+        let (found, share) = found.map_err(|failure| {
+            // The places that a report marks are in the sampler's own program, which is not at hand.
+            let report = failure.reports.into_iter().next();
+            let other = || Report::error("odp::session::other_data", "there is no such posterior");
+            let mut report = report.unwrap_or_else(other);
+            report.labels.clear();
+            report.label(request.span, "drawn from here")
+        })?;
+        if share < SERVED {
+            let mut noted = self.noted.lock().expect("no load panics");
+            noted.push(unweighed(&found.file, share).label(request.span, "drawn from here"));
+        }
+        Ok(Constant::Posterior(Arc::new(found)))
+    }
+
     /// The texts as the checker numbered them: the program's own, then the used ones in the order of their loading.
     fn onto(self, mut sources: SourceMap) -> SourceMap {
         for (name, text) in self.loaded.into_inner().expect("no load panics") {
@@ -249,6 +283,19 @@ impl Uses<'_> {
         }
         sources
     }
+}
+
+/// Share of a posterior's draws that has to be effective for nothing to be said about their having no weights.
+const SERVED: f64 = 0.9;
+
+fn unweighed(file: &str, share: f64) -> Report {
+    let message = format!(
+        "draws from `{file}` have no weights in this program, and {:.0} % of them are effective for this data",
+        100.0 * share
+    );
+    Report::warning("odp::session::unweighed", message).help(
+        "means drawn here may be off by a good part of a standard deviation: train longer, or write both data sets into one program",
+    )
 }
 
 fn of_store(error: &StoreError) -> Report {

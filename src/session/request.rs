@@ -73,6 +73,7 @@ impl InferRequest {
             },
             max_bytes: None,
             keeper: None,
+            modes: None,
             progress: self.progress.clone(),
             threads: self.threads,
         }

@@ -113,6 +113,15 @@ impl SamplerFile {
         })
     }
 
+    /// What is in the bytes of a file of that name.
+    ///
+    /// # Errors
+    /// `BadSampler`.
+    pub fn open(name: &str, bytes: &[u8]) -> Result<SamplerFile, StoreError> {
+        let bad = |what| SamplerFile::bad(Path::new(name), what);
+        KIND.open(bytes).map_err(bad)
+    }
+
     /// The error of a file whose content is none.
     pub fn bad(path: &Path, what: impl Into<String>) -> StoreError {
         StoreError::BadSampler {

@@ -48,21 +48,29 @@ impl Kind {
     /// # Errors
     /// What cannot be read, is of another kind or version, or damaged.
     pub fn read<T: Packed>(&self, path: &Path, limit: u64) -> Result<T, Broken> {
-        let odd = |what: &str| Broken::Odd(what.to_string());
         // Looked at first, so that a large file that is something else is not read.
         if File::open(path).is_ok_and(|file| !self.begins(file)) {
             return Err(Broken::Odd(format!("it is no {} of odp", self.name)));
         }
         let bytes = read_bytes(path, limit).map_err(Broken::Store)?;
+        self.open(&bytes).map_err(Broken::Odd)
+    }
+
+    /// The body in a file's bytes; else what is wrong with them.
+    pub fn open<T: Packed>(&self, bytes: &[u8]) -> Result<T, String> {
+        let odd = |what: &str| what.to_string();
+        if !bytes.starts_with(self.mark) {
+            return Err(format!("it is no {} of odp", self.name));
+        }
         let (covered, sum) = bytes.split_at(bytes.len().saturating_sub(size_of::<u32>()));
         let mut body = covered.get(self.mark.len()..).unwrap_or_default();
         match u32::unpack(&mut body) {
             None => return Err(odd("it is cut short")),
             Some(version) if version != self.version => {
-                return Err(Broken::Odd(format!(
+                return Err(format!(
                     "its format is version {version}, and this odp reads version {}",
                     self.version
-                )));
+                ));
             }
             Some(_) => (),
         }

@@ -38,6 +38,14 @@ impl Address {
             .push(parts.iter().fold(0x6d65_6d6f, |h, &p| mix(h, p)));
     }
 
+    /// The address that another program's becomes where it runs here.
+    pub fn under(&self, inner: u128) -> Address {
+        let mut path = self.clone();
+        path.push(inner as u64);
+        path.push((inner >> 64) as u64);
+        path
+    }
+
     /// The address of one part of what is here.
     pub fn child(&self, part: u64) -> u128 {
         let shared = bites(Bug::SharedAddress);

@@ -2,12 +2,33 @@
 
 use std::sync::Arc;
 
-use super::bind::bools;
+use super::bind::{Inputs, bools};
+use super::error::TraceError;
 use super::value::{FnValue, Tensor, Value};
-use crate::base::{Asset, Entry, Values};
+use crate::base::{Asset, Entry, Network, Values};
+use crate::ir::Constant;
 
-/// The value of a file's constant.
-pub(super) fn of_asset(asset: &Asset) -> Value {
+/// The value of what a file holds.
+///
+/// # Errors
+/// Data that another program does not take.
+pub(super) fn of_constant(constant: &Constant) -> std::result::Result<Value, Vec<TraceError>> {
+    Ok(match constant {
+        Constant::File(asset) => of_asset(asset),
+        Constant::Posterior(posterior) => Value::Fn(Arc::new(FnValue::Posterior {
+            posterior: posterior.clone(),
+            inputs: Arc::new(Inputs::new(&posterior.model, &posterior.data)?),
+            constants: constants(&posterior.noise),
+        })),
+    })
+}
+
+fn constants(network: &Network) -> Vec<Tensor> {
+    let all = network.constants.iter();
+    all.map(|(_, e)| of_numbers(e)).collect()
+}
+
+fn of_asset(asset: &Asset) -> Value {
     match asset {
         Asset::Entry(entry) => of_entry(entry),
         Asset::Record(fields) => {
@@ -16,11 +37,7 @@ pub(super) fn of_asset(asset: &Asset) -> Value {
         }
         Asset::Network(network) => Value::Fn(Arc::new(FnValue::Network {
             network: network.clone(),
-            constants: network
-                .constants
-                .iter()
-                .map(|(_, e)| of_numbers(e))
-                .collect(),
+            constants: constants(network),
         })),
         Asset::List(items) => Value::List(Arc::new(items.iter().map(of_asset).collect())),
     }

@@ -1,6 +1,6 @@
 //! Data meets its declarations: kinds, sizes and `where` conditions.
 
-use super::asset::{of_asset, of_texts};
+use super::asset::{of_constant, of_texts};
 use super::error::{Result, TraceError};
 use super::machine::{Machine, from_cells};
 use super::value::{Cell, Gap, Kind, Payload, Tensor, Value};
@@ -59,9 +59,10 @@ impl Inputs {
             }
         }
         if errors.is_empty() {
+            let assets: std::result::Result<_, _> = model.assets.iter().map(of_constant).collect();
             Ok(Inputs {
                 values,
-                assets: model.assets.iter().map(of_asset).collect(),
+                assets: assets?,
                 simulate,
             })
         } else {

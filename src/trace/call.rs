@@ -45,6 +45,11 @@ impl Machine<'_> {
                 FnValue::Network { network, constants } => {
                     self.call_network(network, constants, args, span)
                 }
+                FnValue::Posterior {
+                    posterior,
+                    inputs,
+                    constants,
+                } => self.call_posterior(posterior, inputs, constants, &args, span),
                 FnValue::Memo { inner, table } => {
                     self.call_memo(&inner.clone(), *table, args, span)
                 }

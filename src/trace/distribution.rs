@@ -98,7 +98,12 @@ impl Machine<'_> {
         Ok(Value::Dist(Arc::new(DistValue { kind, span })))
     }
 
-    fn scalar_dist(&mut self, law: Law, args: Vec<Given>, span: Span) -> Result<DistKind> {
+    pub(super) fn scalar_dist(
+        &mut self,
+        law: Law,
+        args: Vec<Given>,
+        span: Span,
+    ) -> Result<DistKind> {
         let described = law.base().params();
         let mut params = Vec::with_capacity(described.len());
         let mut spans = Vec::with_capacity(described.len());

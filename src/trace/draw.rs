@@ -266,7 +266,23 @@ impl Machine<'_> {
         let n = shape.len();
         let each = n / addresses.len().max(1);
         let key = super::expression::fnv(law.name()) ^ each as u64;
-        let mut addresses: Vec<u128> = addresses.iter().map(|a| child(*a, key)).collect();
+        let addresses: Vec<u128> = addresses.iter().map(|a| child(*a, key)).collect();
+        match self.embedded.is_some() {
+            true => self.noise_inside(&addresses, each, law, shape, span),
+            false => self.noise_at(addresses, each, law, shape, span),
+        }
+    }
+
+    /// The noise of a program's own coordinates.
+    pub(super) fn noise_at(
+        &mut self,
+        mut addresses: Vec<u128>,
+        each: usize,
+        law: &dyn Describe,
+        shape: Shape,
+        span: Span,
+    ) -> Result<Noise> {
+        let n = shape.len();
         // A discrete coordinate has one value node; a second draw at its address has coordinates of its own.
         let taken = |a: &u128| self.graph.layout.contains_key(a);
         if law.is_discrete() && self.is_tracing() && addresses.iter().any(taken) {

@@ -190,7 +190,36 @@ fn same(a: &Op, b: &Op) -> bool {
     }
 }
 
+/// How much of a graph there was at some time.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Extent {
+    nodes: usize,
+    terms: usize,
+    sites: usize,
+}
+
 impl NoiseGraph {
+    /// How much there is.
+    pub(super) fn extent(&self) -> Extent {
+        Extent {
+            nodes: self.nodes.len(),
+            terms: self.terms.len(),
+            sites: self.sites.len(),
+        }
+    }
+
+    /// Gives what came after to one piece of the program: its own pieces are of another text.
+    pub(super) fn relocate(&mut self, after: Extent, span: Span) {
+        let nodes = self.nodes[after.nodes..].iter_mut();
+        nodes.for_each(|n| n.span = span);
+        self.terms[after.terms..]
+            .iter_mut()
+            .for_each(|t| t.span = span);
+        self.sites[after.sites..]
+            .iter_mut()
+            .for_each(|s| s.span = span);
+    }
+
     /// A graph without nodes that has room for some.
     pub fn with_room(nodes: usize) -> NoiseGraph {
         let mut graph = NoiseGraph::default();

@@ -15,6 +15,7 @@ use super::address::Address;
 use super::error::{Result, TraceError};
 use super::graph::{NodeId, NoiseGraph, Term, TermKind, compute};
 use super::outputs::SiteOutput;
+use super::posterior::Embedded;
 use super::statement::Departures;
 use super::value::{Cell, FnValue, Kind, Payload, Tensor, Value};
 use crate::base::{Shape, Span};
@@ -122,6 +123,8 @@ pub struct Machine<'a> {
     pub(super) returns: Vec<Option<NodeId>>,
     pub(super) loop_departures: Vec<Departures>,
     pub(super) inputs: &'a super::bind::Inputs,
+    /// The noise that a sampler draws for this program, where it runs inside another one.
+    pub(super) embedded: Option<Embedded>,
 }
 
 impl<'a> Machine<'a> {
@@ -161,6 +164,7 @@ impl<'a> Machine<'a> {
             returns: Vec::new(),
             loop_departures: Vec::new(),
             inputs,
+            embedded: None,
         }
     }
 
@@ -365,7 +369,9 @@ impl<'a> Machine<'a> {
 
     /// Adds a summand of the log-weight, or a condition.
     pub(super) fn weigh(&mut self, kind: TermKind, t: &Tensor, span: Span) {
-        if self.inputs.simulate && !matches!(kind, TermKind::Fault | TermKind::Failure) {
+        // What was observed in a program inside another one is in its sampler.
+        let weightless = self.inputs.simulate || self.embedded.is_some();
+        if weightless && !matches!(kind, TermKind::Fault | TermKind::Failure) {
             return;
         }
         if let Mode::Run(_) = self.mode {

@@ -44,6 +44,7 @@ mod operators;
 mod ordered;
 mod outputs;
 mod plate;
+mod posterior;
 mod printed;
 mod quantile;
 mod ragged;

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use super::bind::Inputs;
 use super::graph::NodeId;
 use crate::base::{Network, Shape, Span};
 use crate::dist::Multivariate;
-use crate::ir::{Builtin, FnId, Law};
+use crate::ir::{Builtin, FnId, Law, Posterior};
 
 /// What the numbers of a tensor are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -118,6 +119,15 @@ pub enum FnValue {
         /// Its layers.
         network: Arc<Network>,
         /// Its constants as tensors, in their order: converted once, however often it is called.
+        constants: Vec<Tensor>,
+    },
+    /// Draws from another program's posterior.
+    Posterior {
+        /// Whose.
+        posterior: Arc<Posterior>,
+        /// That program's data.
+        inputs: Arc<Inputs>,
+        /// The constants of its sampler as tensors, in their order.
         constants: Vec<Tensor>,
     },
     /// One that remembers; its number keys the table of what it remembers.

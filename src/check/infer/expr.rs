@@ -24,7 +24,7 @@ impl Infer<'_> {
             ExprKind::Int(n) => Value::int(*n),
             ExprKind::Real(_) => Value::of(Ty::Real),
             ExprKind::Str(_) => Value::of(Ty::Str),
-            ExprKind::Asset(i) => Value::of(Ty::of_asset(&self.model.assets[*i])),
+            ExprKind::Asset(i) => Value::of(Ty::of_constant(&self.model.assets[*i])),
             ExprKind::Place(place) => self.read(*place),
             ExprKind::Closure(id) => self.closure(*id),
             ExprKind::SelfFn => self.frame().itself.clone().unwrap_or_else(Value::any),

@@ -6,13 +6,13 @@ use super::Resolver;
 use crate::base::Span;
 use crate::ir::{Builtin, Expr, ExprKind};
 
-/// A file is read once for each way of reading it: what reads it, the file that asks, the path.
-pub(super) type AssetKey = (Builtin, String, String);
+/// A file is read once for each way of reading it: what reads it, the file that asks, the path, and that of its data.
+pub(super) type AssetKey = (Builtin, String, String, Option<String>);
 
 /// Whether a built-in reads a file.
 pub(super) fn is_asset(builtin: Builtin) -> bool {
-    use Builtin::{Csv, Json, Npy, Onnx, Tensors};
-    matches!(builtin, Csv | Json | Npy | Tensors | Onnx)
+    use Builtin::{Csv, Json, Npy, Onnx, Posterior, Tensors};
+    matches!(builtin, Csv | Json | Npy | Tensors | Onnx | Posterior)
 }
 
 impl Resolver<'_> {
@@ -22,32 +22,50 @@ impl Resolver<'_> {
         args: Vec<Option<Expr>>,
         span: Span,
     ) -> ExprKind {
-        let Some(path) = args.into_iter().flatten().next() else {
-            return self.poison();
-        };
-        let ExprKind::Str(written) = &path.kind else {
-            self.errors.push(CheckError::AssetPath {
-                builtin,
-                span,
-                path: path.span,
-            });
-            return self.poison();
-        };
-        match self.asset_index(builtin, written, path.span) {
+        let paths: Vec<Expr> = args.into_iter().flatten().collect();
+        let mut written = Vec::new();
+        for path in &paths {
+            let ExprKind::Str(text) = &path.kind else {
+                let poison = self.poison();
+                if matches!((&path.kind, &poison), (ExprKind::Place(a), ExprKind::Place(b)) if a == b)
+                {
+                    return poison;
+                }
+                self.errors.push(CheckError::AssetPath {
+                    builtin,
+                    span,
+                    path: path.span,
+                });
+                return self.poison();
+            };
+            written.push((&**text, path.span));
+        }
+        let data = written.get(1).copied();
+        let index = written.first();
+        let index = index.and_then(|&(path, at)| self.asset_index(builtin, path, data, at));
+        match index {
             Some(index) => ExprKind::Asset(index),
             None => self.poison(),
         }
     }
 
-    fn asset_index(&mut self, builtin: Builtin, path: &str, span: Span) -> Option<usize> {
+    fn asset_index(
+        &mut self,
+        builtin: Builtin,
+        path: &str,
+        data: Option<(&str, Span)>,
+        span: Span,
+    ) -> Option<usize> {
         let from = self.sources.get(span.file).map_or("", |s| s.name.as_str());
-        let key = (builtin, from.to_string(), path.to_string());
+        let data_key = data.map(|(path, _)| path.to_string());
+        let key = (builtin, from.to_string(), path.to_string(), data_key);
         if let Some(known) = self.assets.iter().position(|(k, _)| *k == key) {
             return Some(known);
         }
         let request = AssetRequest {
             builtin,
             path,
+            data,
             span,
             from,
         };

@@ -75,8 +75,9 @@ impl Resolver<'_> {
         self.usage.declare(declared);
     }
 
+    /// `posterior` is a word that programs use for their own.
     fn note_shadow(&mut self, name: &Ident) {
-        let built_in = Builtin::find(&name.name).is_some()
+        let built_in = Builtin::find(&name.name).is_some_and(|b| b != Builtin::Posterior)
             || matches!(name.name.as_str(), "pi" | "inf")
             || signature::of_distribution(&name.name).is_some();
         let told = |l: &Lint| matches!(l, Lint::Shadow { name: n, .. } if *n == name.name);

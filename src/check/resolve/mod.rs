@@ -27,8 +27,8 @@ use super::error::CheckError;
 use super::lint::Lint;
 use super::scope::{Context, Frame, Head, Scope, Slot};
 use super::usage::Usage;
-use crate::base::{Asset, FileId, Report, SourceMap, Span};
-use crate::ir::{DataDecl, FnId, Function, Model, Place, Site, Stmt, UserDistribution};
+use crate::base::{FileId, Report, SourceMap, Span};
+use crate::ir::{Constant, DataDecl, FnId, Function, Model, Place, Site, Stmt, UserDistribution};
 use crate::syntax::ast;
 use asset::AssetKey;
 use uses::{Exports, FileNames};
@@ -82,7 +82,7 @@ struct Resolver<'a> {
     data: Vec<DataDecl>,
     sites: Vec<Site>,
     /// Constants in files, and by which path of which file they came.
-    assets: Vec<(AssetKey, Asset)>,
+    assets: Vec<(AssetKey, Constant)>,
     /// Statements of used files.
     prelude: Vec<Stmt>,
     loaded: HashMap<String, Exports>,

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use super::{AssetRequest, Checked, Loader, UseRequest, check};
 use crate::base::{Asset, Entry, Network, Origin, Report, Shape, SourceMap, Values};
+use crate::ir::Constant;
 use crate::syntax::{self, ast::UsePath};
 
 /// Files by name.
@@ -29,7 +30,7 @@ impl Loader for Files {
         }
     }
 
-    fn asset(&self, request: &AssetRequest) -> Result<Asset, Report> {
+    fn asset(&self, request: &AssetRequest) -> Result<Constant, Report> {
         let reals = |n: usize| {
             Asset::Entry(Entry {
                 values: Values::Real(vec![0.5; n]),
@@ -42,19 +43,19 @@ impl Loader for Files {
         match request.path {
             "d.csv" => assert!(Asset::insert(&mut fields, "x", reals(3))),
             "w.safetensors" => assert!(Asset::insert(&mut fields, "layer.weight", reals(3))),
-            "a.npy" => return Ok(reals(3)),
+            "a.npy" => return Ok(Constant::File(reals(3))),
             "net.onnx" => {
-                return Ok(Asset::Network(Arc::new(Network {
+                return Ok(Constant::File(Asset::Network(Arc::new(Network {
                     file: "net.onnx".to_string(),
                     inputs: Vec::new(),
                     outputs: Vec::new(),
                     constants: Vec::new(),
                     layers: Vec::new(),
-                })));
+                }))));
             }
             _ => return Err(Report::error("test::no_file", "no such file").label(request.span, "")),
         }
-        Ok(Asset::Record(fields))
+        Ok(Constant::File(Asset::Record(fields)))
     }
 }
 

@@ -21,9 +21,12 @@ const CHAIN_WARM_UP: &str = "500";
 
 /// Modes that ascents find, where the recipe has gradients and particles for them to complete.
 pub(super) fn modes(target: &dyn Target, recipe: &Recipe, settings: &Settings) -> Modes {
-    match recipe.gradients && recipe.warm_up != WarmUp::Nothing {
-        true => modes::search(target, settings.seed.child("modes", 0)),
-        false => Modes::default(),
+    if !recipe.gradients || recipe.warm_up == WarmUp::Nothing {
+        return Modes::default();
+    }
+    match &settings.modes {
+        Some(found) => Modes::clone(found),
+        None => modes::search(target, settings.seed.child("modes", 0)),
     }
 }
 

@@ -7,7 +7,10 @@
 
 mod facts;
 mod files;
+mod prior;
 mod source;
+
+pub(super) use prior::posterior;
 
 pub use facts::{DensityFacts, HeldOutFacts, PupilFacts, StepFacts, TrainingFacts};
 
@@ -401,8 +404,13 @@ impl Sampler {
     /// A file that cannot be read, is no sampler, is of another version, or is damaged.
     pub fn read(path: &Path, limit: u64) -> Result<Sampler, Failure> {
         let file = SamplerFile::read(path, limit)?;
+        Sampler::of_file(file, &path.display().to_string())
+    }
+
+    /// The sampler in a file of that name.
+    fn of_file(file: SamplerFile, name: &str) -> Result<Sampler, Failure> {
         let damaged = || StoreError::BadSampler {
-            file: path.display().to_string(),
+            file: name.to_string(),
             what: "it is damaged".to_string(),
         };
         let program = Session::compile(

@@ -30,7 +30,7 @@ fn request(options: &[(&str, &str)]) -> TrainRequest {
 }
 
 /// Enough for a posterior of a few smooth dimensions.
-const SHORT: [(&str, &str); 4] = [
+const SHORT: [(&str, &str); 5] = [
     ("fit", "300"),
     ("pre", "100"),
     ("steps", "0"),
@@ -38,7 +38,7 @@ const SHORT: [(&str, &str); 4] = [
     ("student", "300"),
 ];
 /// Next to nothing.
-const LEAST: [(&str, &str); 4] = [
+const LEAST: [(&str, &str); 5] = [
     ("fit", "2"),
     ("pre", "2"),
     ("steps", "2"),
@@ -263,4 +263,104 @@ fn either_arm_of_a_branch_may_observe() {
     let above = y.iter().filter(|y| **y > 0.0).count();
     assert!((150..=250).contains(&above), "{above}");
     assert!(y.iter().all(|y| *y != 0.0));
+}
+
+/// A folder in memory.
+struct Files(Vec<(&'static str, Vec<u8>)>);
+
+impl crate::store::Loader for Files {
+    fn read(&self, from: &str, path: &str) -> Result<crate::store::Loaded, StoreError> {
+        match self.0.iter().find(|(name, _)| *name == path) {
+            Some((name, bytes)) => Ok(crate::store::Loaded {
+                name: name.to_string(),
+                bytes: bytes.clone(),
+            }),
+            None => NoFiles.read(from, path),
+        }
+    }
+}
+
+fn bytes(sampler: &Sampler) -> Vec<u8> {
+    let name = format!(
+        "odp-prior-{}-{:?}",
+        std::process::id(),
+        std::thread::current().id()
+    );
+    let path = std::env::temp_dir().join(name);
+    sampler.write(&path).unwrap();
+    let bytes = std::fs::read(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    bytes
+}
+
+fn beside(sampler: &Sampler, data: &str, text: &str) -> Result<Program, Failure> {
+    let files = vec![
+        ("s.odpz", bytes(sampler)),
+        ("d.json", data.as_bytes().to_vec()),
+    ];
+    Session::compile("second.odp", text, Arc::new(Files(files)))
+}
+
+/// Yesterday's posterior is today's prior: both data sets' conjugate posterior comes out, and what the first program draws
+/// beside its evidence comes along.
+#[test]
+fn a_posterior_is_another_programs_prior() {
+    let text = "data y: real[8]\nsample mu ~ Normal(1, 2)\nsample b ~ Flip(0.3)\nobserve y ~ Normal(mu, 1.5)\nreturn { mu, b }\n";
+    let sampler = trained(text, "{}", &SHORT).unwrap();
+    let y = [2.1, 3.3, 0.4, 2.7, 1.9, 2.2, 3.8, 1.0];
+    let z = [4.0, 3.1, 5.2];
+    let data = format!("{{\"y\": {y:?}}}");
+    let second = "data z: real[3]\nlet first = posterior(\"s.odpz\", \"d.json\")\nlet p = first()\nlet q = first()\nobserve z ~ Normal(p.mu, 1.5)\nreturn { mu: p.mu, b: p.b, other: q.mu }\n";
+    let program = beside(&sampler, &data, second).unwrap();
+    let bound = program
+        .bind(&inputs(&format!("{{\"z\": {z:?}}}")), &Limits::default())
+        .unwrap();
+    let answer = bound.infer(&InferRequest::new("nuts", 1)).unwrap();
+    assert!(answer.reliable, "{:?}", answer.warnings);
+    let all: Vec<f64> = y.iter().chain(&z).copied().collect();
+    let figure = |name: &str| {
+        let found = answer.parameters.iter().find(|(n, _)| n == name);
+        let figures = &found.expect("an output").1;
+        (figures.mean.unwrap(), figures.sd.unwrap())
+    };
+    // A student that is a tenth of a standard deviation off passes; one that forgot the data does not.
+    for (name, (mean, sd, _)) in [("mu", truth(&all)), ("other", truth(&y))] {
+        let found = figure(name);
+        assert!(
+            (found.0 - mean).abs() < 0.15 * sd,
+            "{name} {found:?}, truth {mean} {sd}"
+        );
+        assert!(
+            (found.1 / sd - 1.0).abs() < 0.12,
+            "{name} {found:?}, truth {mean} {sd}"
+        );
+    }
+    // 4000 draws: a standard error of .007.
+    assert!((figure("b").0 - 0.3).abs() < 0.035, "{:?}", figure("b"));
+}
+
+#[test]
+fn a_posterior_that_cannot_be_drawn_from_is_refused_where_it_is_named() {
+    let sampler = trained(NORMAL, "{}", &LEAST).unwrap();
+    let text = "let first = posterior(\"s.odpz\", \"d.json\")\nlet p = first()\nreturn p\n";
+    let refused = |data: &str, text: &str| {
+        let failure = beside(&sampler, data, text).unwrap_err();
+        let label = failure.reports[0].labels[0].span;
+        assert!(label.start > 0 && label.file.0 == 0, "{failure}");
+        failure.reports[0].message.clone()
+    };
+    let none = refused("{\"y\": [1, 2, 3, 4, 5, 6, 7, 8]}", text);
+    assert!(none.contains("no one-step student"), "{none}");
+    let short = refused("{\"y\": [1, 2]}", text);
+    assert!(short.contains("axis 0"), "{short}");
+    let far = refused(
+        "{\"y\": [900, -900, 900, -900, 900, -900, 900, -900]}",
+        text,
+    );
+    assert!(far.contains("not like the simulated data"), "{far}");
+    let other = refused(
+        "{}",
+        "let first = posterior(\"d.json\", \"d.json\")\nreturn 1\n",
+    );
+    assert!(other.contains("sampler"), "{other}");
 }

@@ -44,6 +44,10 @@ impl Work<'_> {
         let (distance, folded) = student.examine(&unseen);
         let mut taught = sampler.clone();
         taught.student = Some(student);
+        taught.facts.student = Some(Pupil {
+            kept: true,
+            ..Pupil::default()
+        });
         let judged = judge(&taught, held, self.seed.child("judge", 0));
         let kept = folded <= FOLDED && judged.score > facts.judged.score;
         facts.student = Some(Pupil {
@@ -54,7 +58,7 @@ impl Work<'_> {
             inside: judged.inside,
             kept,
         });
-        sampler.student = taught.student.filter(|_| kept);
+        sampler.student = taught.student.filter(|_| folded <= FOLDED);
         Ok(())
     }
 

@@ -42,7 +42,11 @@ impl Engine for Query<'_> {
                 engine: "diffusion",
                 why: "the fitted Gaussian has no finite shape for this data".to_string(),
             })?;
-        policy.student = policy.student.filter(|_| student);
+        match student {
+            Some(true) => policy.student.clone_from(&self.sampler.student),
+            Some(false) => policy.student = None,
+            None => (),
+        }
         let candidate = Candidate {
             policy,
             train: Points::default(),

@@ -18,6 +18,7 @@ mod distil;
 mod encoder;
 mod engine;
 mod estimates;
+mod function;
 mod judge;
 mod options;
 mod summary;
@@ -160,6 +161,11 @@ impl Trained {
         })
     }
 
+    /// Whether the student is asked where nothing else is said.
+    fn answers_by_student(&self) -> bool {
+        self.facts.student.as_ref().is_some_and(|s| s.kept)
+    }
+
     /// The policy for a data set's figures; `None` where the Gaussian has no finite shape.
     fn policy(&self, f: &[f64], target: &dyn Target) -> Option<Policy> {
         let (frame, told) = self.encoder.frame(f)?;
@@ -171,7 +177,7 @@ impl Trained {
         let schedule = Schedule::new(self.levels, self.high);
         Policy {
             network: Some(self.network.clone()),
-            student: self.student.clone(),
+            student: self.student.clone().filter(|_| self.answers_by_student()),
             told,
             ..candidates::policy(Layout::noise(target), None, frames, schedule)
         }

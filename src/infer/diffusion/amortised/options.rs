@@ -84,7 +84,7 @@ const QUERY: &[OptionSpec] = &[
     option(
         "student",
         "auto",
-        "whether the sampler's one-step student draws: `no` asks its teacher (auto: where it has one)",
+        "whether the sampler's one-step student draws: `yes`, `no` (auto: where held-out data sets are served better by it)",
     ),
 ];
 
@@ -132,16 +132,20 @@ impl Training {
     }
 }
 
-/// The recipe of a query, and whether the student may draw.
+/// The recipe of a query, and whether the student draws, where that was said.
 ///
 /// # Errors
 /// `BadOption`.
 pub(super) fn query(
     options: &Options,
     structure: &Structure,
-) -> Result<(Recipe, bool), InferError> {
+) -> Result<(Recipe, Option<bool>), InferError> {
     options.check(QUERY)?;
-    let student = options.choice("student", &["auto", "yes", "no"])? != Some("no");
+    let student = match options.choice("student", &["auto", "yes", "no"])? {
+        Some("yes") => Some(true),
+        Some("no") => Some(false),
+        _ => None,
+    };
     let rest = options.0.iter().filter(|(name, _)| *name != "student");
     let rest = Options(rest.map(|(k, v)| (k.clone(), v.clone())).collect());
     Ok((Recipe::new(&rest, structure, FOR_ALL)?, student))
