@@ -10,7 +10,7 @@ use super::answer::equally_weighted;
 use super::failure::MOST_JUMPS;
 use super::parts::{Alone, Nothing, together};
 use super::program::exit_kind;
-use super::verdict::{Finding, MUCH_BEYOND, Run, judge_outputs, verdict};
+use super::verdict::{Finding, MUCH_BEYOND, Run, verdict};
 use super::{
     Answer, Checkpoint, Description, DiscreteFacts, ExitKind, Failure, GraphView, InferRequest,
     NoiseDraws, NoiseFacts, OutputFacts, Parts,
@@ -245,7 +245,7 @@ impl Bound {
         (LOOK_NUMBERS / size.max(1)).clamp(FEWEST_LOOKS, PRIOR_LOOK)
     }
 
-    fn failure(&self, report: Report, exit: ExitKind) -> Failure {
+    pub(super) fn failure(&self, report: Report, exit: ExitKind) -> Failure {
         Failure {
             reports: vec![report],
             exit,
@@ -486,8 +486,8 @@ impl Bound {
             spread_exact(&mut outcome, settings.n_draws);
         }
         let z = self.noise(&outcome, settings.seed);
-        let draws = self.pushed(&z, &outcome);
-        judge_outputs(&draws, &mut outcome);
+        let prior = engine.name() == "prior";
+        let (z, draws, failing) = self.without_failing(z, &mut outcome, settings.seed, prior)?;
         let beyond = self.share_beyond(&z, draws.log_weights.as_deref());
         outcome.noise.z = Vec::new();
         let parts = Parts {
@@ -500,14 +500,14 @@ impl Bound {
             draws,
             n_draws: request.draws,
             record: Record {
-                prior: engine.name() == "prior",
+                prior,
                 observed: self.observed.clone(),
                 ..Record::default()
             },
             levels: self.levels.clone(),
             compile_s: self.compile_s,
             total_s: self.compile_s + started.elapsed().as_secs_f64(),
-            reports: self.warnings.clone(),
+            reports: self.warnings.iter().cloned().chain(failing).collect(),
         };
         let n_draws = parts.n_draws;
         let log_weights = parts.draws.log_weights.clone();
@@ -646,7 +646,7 @@ impl Bound {
     }
 
     /// The outputs that the noise of the draws leads to.
-    fn pushed(&self, z: &[f64], outcome: &Outcome) -> Draws {
+    pub(super) fn pushed(&self, z: &[f64], outcome: &Outcome) -> Draws {
         let n = outcome.noise.n;
         Draws {
             n,

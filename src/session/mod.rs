@@ -18,6 +18,7 @@ mod compile;
 #[cfg(test)]
 mod components;
 mod describe;
+mod failing;
 mod failure;
 mod figures;
 #[cfg(test)]
