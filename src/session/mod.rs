@@ -24,6 +24,7 @@ mod figures;
 #[cfg(test)]
 mod gradients;
 mod graph;
+mod improper;
 mod kept;
 mod measure;
 mod modules;
