@@ -41,7 +41,35 @@ pub struct Draws {
     pub log_weights: Option<Vec<f64>>,
 }
 
+impl Draws {
+    /// Some of the draws, as often as they are named.
+    pub fn picked(self, draws: &[usize]) -> Draws {
+        let weights = self.log_weights;
+        Draws {
+            n: draws.len(),
+            chains: self.chains,
+            outputs: self.outputs.into_iter().map(|o| o.picked(draws)).collect(),
+            log_weights: weights.map(|w| draws.iter().map(|&i| w[i]).collect()),
+        }
+    }
+}
+
 impl Output {
+    fn picked(self, draws: &[usize]) -> Output {
+        let width = self.shape.len();
+        let elements = || draws.iter().flat_map(|&i| i * width..(i + 1) * width);
+        let present = match self.present.is_empty() {
+            true => Vec::new(),
+            false => elements().map(|i| self.present[i]).collect(),
+        };
+        let values = elements().map(|i| self.values[i]).collect();
+        Output {
+            values,
+            present,
+            ..self
+        }
+    }
+
     /// The name of one element, with indices from 0: `theta[0]`, `x[1,2]`; a scalar's is the output's own.
     pub fn element_name(&self, element: usize) -> String {
         if self.shape.rank() == 0 {

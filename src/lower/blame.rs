@@ -37,8 +37,6 @@ impl Component {
         z: &[f64],
     ) -> Option<(Span, String)> {
         let term = graph.terms.iter().find(|t| t.span == statement)?;
-        let needed = graph.ancestors([term.node]);
-        let ids: Vec<NodeId> = graph.ids().filter(|id| needed[id.index()]).collect();
         let columns: HashMap<usize, usize> = self
             .coordinates
             .iter()
@@ -47,68 +45,57 @@ impl Component {
             .collect();
         // Noise of other components is at its median.
         let (row, median) = ([z, &[0.0]].concat(), self.dim());
-        let tape = Tape::new(
-            graph,
-            &ids,
-            row.len(),
-            |c| columns.get(&c).copied().unwrap_or(median),
-            &HashMap::new(),
-        );
-        let mut block = Block::default();
-        tape.run_lanes(&row, 1, &mut block);
-        let places: HashMap<NodeId, usize> =
-            ids.iter().enumerate().map(|(i, &id)| (id, i)).collect();
-        let element = |id: NodeId, e: usize| {
-            tape.value(
-                &block,
-                places[&id],
-                if graph.node(id).shape.len() == 1 {
-                    0
-                } else {
-                    e
-                },
-                0,
-            )
-        };
-        for &id in &ids {
-            let node = graph.node(id);
-            for e in 0..node.shape.len() {
-                let same = |a: &NodeId| {
-                    graph.node(*a).shape.len() <= 1
-                        || graph.node(*a).shape.len() == node.shape.len()
-                };
-                if element(id, e).is_nan()
-                    && node
-                        .args
-                        .iter()
-                        .all(|a| !same(a) || !element(*a, e).is_nan())
-                {
-                    let values: Vec<String> = node
-                        .args
-                        .iter()
-                        .filter(|a| same(a))
-                        .take(4)
-                        .map(|a| format!("{:.6}", element(*a, e)))
-                        .collect();
-                    if values.is_empty() {
-                        let origin = graph.nan_origin.clone();
-                        return origin.or(Some((node.span, "not a number".to_string())));
-                    }
-                    let params = |n: usize| -> Vec<f64> {
-                        node.args[..n].iter().map(|a| element(*a, e)).collect()
-                    };
-                    if let Some(why) = invalid_parameters(&node.op, params) {
-                        return Some((node.span, why));
-                    }
-                    return Some((
-                        node.span,
-                        format!("not a number: it was computed from {}", values.join(", ")),
-                    ));
-                }
-            }
-        }
-        None
+        let column = |c: usize| columns.get(&c).copied().unwrap_or(median);
+        origin(graph, term.node, &row, column)
     }
+}
+
+/// The first operation that a node is computed from whose value is not a number though its operands are, with those.
+/// `column` says where in the row of noise a coordinate stands.
+pub(super) fn origin(
+    graph: &NoiseGraph,
+    root: NodeId,
+    row: &[f64],
+    column: impl Fn(usize) -> usize,
+) -> Option<(Span, String)> {
+    let needed = graph.ancestors([root]);
+    let ids: Vec<NodeId> = graph.ids().filter(|id| needed[id.index()]).collect();
+    let tape = Tape::new(graph, &ids, row.len(), column, &HashMap::new());
+    let mut block = Block::default();
+    tape.run_lanes(row, 1, &mut block);
+    let places: HashMap<NodeId, usize> = ids.iter().enumerate().map(|(i, &id)| (id, i)).collect();
+    let element = |id: NodeId, e: usize| {
+        let e = match graph.node(id).shape.len() {
+            1 => 0,
+            _ => e,
+        };
+        tape.value(&block, places[&id], e, 0)
+    };
+    for &id in &ids {
+        let node = graph.node(id);
+        let same = |a: &NodeId| {
+            let len = graph.node(*a).shape.len();
+            len <= 1 || len == node.shape.len()
+        };
+        let begins = |e: usize| {
+            let mut read = node.args.iter().filter(|a| same(a));
+            element(id, e).is_nan() && read.all(|a| !element(*a, e).is_nan())
+        };
+        if let Some(e) = (0..node.shape.len()).find(|&e| begins(e)) {
+            let read = node.args.iter().filter(|a| same(a)).take(4);
+            let values: Vec<String> = read.map(|a| format!("{:.6}", element(*a, e))).collect();
+            if values.is_empty() {
+                let origin = graph.nan_origin.clone();
+                return origin.or(Some((node.span, "not a number".to_string())));
+            }
+            let params =
+                |n: usize| -> Vec<f64> { node.args[..n].iter().map(|a| element(*a, e)).collect() };
+            let computed = || format!("not a number: it was computed from {}", values.join(", "));
+            let why = invalid_parameters(&node.op, params).unwrap_or_else(computed);
+            return Some((node.span, why));
+        }
+    }
+    None
 }
 
 /// Which parameter of a law over numbers is outside of its domain, in words. `params` gives the values of the first ones.

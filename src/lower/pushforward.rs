@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex};
 
 use rayon::prelude::*;
 
+use super::blame;
 use super::component::Component;
 use super::overflow::Overflow;
 use super::tape::{Block, Tape};
-use crate::base::Shape;
+use crate::base::{Shape, Span};
 use crate::draws::{Output, OutputKind};
 use crate::trace::{Kind, NodeId, NoiseGraph, OutputNode, Source, element_name};
 
@@ -77,6 +78,23 @@ impl Pushforward {
             Source::Known(_) => None,
         };
         self.outputs.iter().filter_map(node).collect()
+    }
+
+    /// The operation that first fails on the way to an element of an output, in the execution with the noise `z: [dim]`, and
+    /// why.
+    pub fn origin_of_failure(
+        &self,
+        graph: &NoiseGraph,
+        element: &str,
+        z: &[f64],
+    ) -> Option<(Span, String)> {
+        let named = |o: &&OutputNode| {
+            (0..o.shape.len()).any(|e| element_name(&o.name, &o.shape, e) == element)
+        };
+        match self.outputs.iter().find(named)?.source {
+            Source::Node(node) => blame::origin(graph, node, z, |c| c),
+            Source::Known(_) => None,
+        }
     }
 
     /// The outputs of `n` executions. `z: [n, dim]` holds all of the program's noise.

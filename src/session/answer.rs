@@ -9,7 +9,7 @@ use super::figures::{Figures, summarise};
 use super::verdict::{Finding, Run, verdict};
 use super::{LooFacts, NoiseDraws};
 use crate::base::{Report, Seed, SourceMap};
-use crate::draws::{Draws, Output, normalized, systematic};
+use crate::draws::{Draws, normalized, systematic};
 use crate::infer::{Distilled, Fitted, Outcome};
 use crate::store::{Levels, Record};
 
@@ -346,25 +346,10 @@ pub(super) fn equally_weighted(draws: Draws, n: usize, seed: Seed) -> Draws {
         return draws;
     };
     let picked = systematic(&weights, n, &mut seed.stream("record", 0));
-    let pick = |output: Output| {
-        let width = output.shape.len();
-        let elements = || picked.iter().flat_map(|&i| i * width..(i + 1) * width);
-        let present = match output.present.is_empty() {
-            true => Vec::new(),
-            false => elements().map(|i| output.present[i]).collect(),
-        };
-        let values = elements().map(|i| output.values[i]).collect();
-        Output {
-            values,
-            present,
-            ..output
-        }
-    };
     Draws {
-        n,
         chains: 1,
-        outputs: draws.outputs.into_iter().map(pick).collect(),
         log_weights: None,
+        ..draws.picked(&picked)
     }
 }
 

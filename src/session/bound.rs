@@ -10,7 +10,7 @@ use super::answer::equally_weighted;
 use super::failure::MOST_JUMPS;
 use super::parts::{Alone, Nothing, together};
 use super::program::exit_kind;
-use super::verdict::{Finding, MUCH_BEYOND, Run, judge_outputs, verdict};
+use super::verdict::{Finding, MUCH_BEYOND, Run, verdict};
 use super::{
     Answer, Checkpoint, Description, DiscreteFacts, ExitKind, Failure, GraphView, InferRequest,
     NoiseDraws, NoiseFacts, OutputFacts, Parts,
@@ -89,6 +89,12 @@ pub(super) fn standard_normals(seed: Seed, purpose: &str, n: usize) -> Vec<f64> 
     (0..n).map(|_| StandardNormal.sample(&mut stream)).collect()
 }
 
+/// The name of the draw that reads a coordinate, of draws by their first ones.
+fn named(by_place: &BTreeMap<usize, &NoiseSite>, coordinate: usize) -> String {
+    let site = by_place.range(..=coordinate).next_back();
+    site.map_or_else(String::new, |(_, s)| s.element_name(coordinate - s.first))
+}
+
 impl Bound {
     pub(super) fn new(
         model: Arc<Model>,
@@ -165,12 +171,8 @@ impl Bound {
 
     /// The discrete sites of all components, alike ones too.
     fn discrete_facts(&self) -> Vec<DiscreteFacts> {
-        let sites = &self.lowered.graph.sites;
-        let by_place: BTreeMap<usize, &NoiseSite> = sites.iter().map(|s| (s.first, s)).collect();
-        let name = |c: usize| {
-            let site = by_place.range(..=c).next_back();
-            site.map_or_else(String::new, |(_, s)| s.element_name(c - s.first))
-        };
+        let by_place = self.by_place();
+        let name = |c: usize| named(&by_place, c);
         let of_member = |c: &Component, member: &[usize]| -> Vec<DiscreteFacts> {
             let facts = |d: &DiscreteSite| DiscreteFacts {
                 name: name(member[d.coordinate]),
@@ -186,6 +188,16 @@ impl Bound {
                     .collect::<Vec<_>>()
             })
             .collect()
+    }
+
+    fn by_place(&self) -> BTreeMap<usize, &NoiseSite> {
+        let sites = &self.lowered.graph.sites;
+        sites.iter().map(|s| (s.first, s)).collect()
+    }
+
+    /// The name of the draw that reads a coordinate.
+    pub(super) fn name_of(&self, coordinate: usize) -> String {
+        named(&self.by_place(), coordinate)
     }
 
     fn noise_facts(&self) -> NoiseFacts {
@@ -245,7 +257,7 @@ impl Bound {
         (LOOK_NUMBERS / size.max(1)).clamp(FEWEST_LOOKS, PRIOR_LOOK)
     }
 
-    fn failure(&self, report: Report, exit: ExitKind) -> Failure {
+    pub(super) fn failure(&self, report: Report, exit: ExitKind) -> Failure {
         Failure {
             reports: vec![report],
             exit,
@@ -486,8 +498,9 @@ impl Bound {
             spread_exact(&mut outcome, settings.n_draws);
         }
         let z = self.noise(&outcome, settings.seed);
-        let draws = self.pushed(&z, &outcome);
-        judge_outputs(&draws, &mut outcome);
+        let prior = engine.name() == "prior";
+        let (z, draws, failing) = self.without_failing(z, &mut outcome, settings.seed, prior)?;
+        self.judge_propriety(&z, &mut outcome);
         let beyond = self.share_beyond(&z, draws.log_weights.as_deref());
         outcome.noise.z = Vec::new();
         let parts = Parts {
@@ -500,14 +513,14 @@ impl Bound {
             draws,
             n_draws: request.draws,
             record: Record {
-                prior: engine.name() == "prior",
+                prior,
                 observed: self.observed.clone(),
                 ..Record::default()
             },
             levels: self.levels.clone(),
             compile_s: self.compile_s,
             total_s: self.compile_s + started.elapsed().as_secs_f64(),
-            reports: self.warnings.clone(),
+            reports: self.warnings.iter().cloned().chain(failing).collect(),
         };
         let n_draws = parts.n_draws;
         let log_weights = parts.draws.log_weights.clone();
@@ -646,7 +659,7 @@ impl Bound {
     }
 
     /// The outputs that the noise of the draws leads to.
-    fn pushed(&self, z: &[f64], outcome: &Outcome) -> Draws {
+    pub(super) fn pushed(&self, z: &[f64], outcome: &Outcome) -> Draws {
         let n = outcome.noise.n;
         Draws {
             n,

@@ -18,11 +18,13 @@ mod compile;
 #[cfg(test)]
 mod components;
 mod describe;
+mod failing;
 mod failure;
 mod figures;
 #[cfg(test)]
 mod gradients;
 mod graph;
+mod improper;
 mod kept;
 mod measure;
 mod modules;

@@ -216,6 +216,38 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_a_loop_walks_over_is_drawn_where_it_stands() {
+        let text = "data x: real[3]\ndata y: real[3]\nsample m ~ Normal(0, 10)\nfor v in x { observe v ~ Normal(m, 1) }\nfor (a, b) in zip(x, y) { observe b ~ Normal(a, 1) }\n";
+        let program = crate::session::Session::compile(
+            "m.odp",
+            text,
+            std::sync::Arc::new(crate::store::NoFiles),
+        )
+        .unwrap();
+        let given = br#"{"x": [1, 2, 3], "y": [1, 2, 3]}"#;
+        // With data that is there for its size, and without.
+        for data in [&given[..], b"{}"] {
+            let inputs = Inputs::from_bytes("d.json", data.to_vec(), 1 << 20).unwrap();
+            let simulated = program.simulate(&inputs, &Default::default()).unwrap();
+            let request = crate::session::InferRequest {
+                draws: 500,
+                ..crate::session::InferRequest::new("prior", 1)
+            };
+            let draws = simulated.infer(&request).unwrap().record.draws;
+            let names: Vec<&str> = draws.outputs.iter().map(|o| o.name.as_str()).collect();
+            assert_eq!(names, ["m", "x[0]", "x[1]", "x[2]", "y[0]", "y[1]", "y[2]"]);
+            // Each has noise of its own, and y follows the x that was drawn: their squared distances are 1 and 2 in the mean, with
+            // standard errors of √(2/500) and twice that.
+            let apart = |i: usize, j: usize| {
+                let pairs = draws.outputs[i].values.iter().zip(&draws.outputs[j].values);
+                pairs.map(|(a, b)| (a - b).powi(2)).sum::<f64>() / 500.0
+            };
+            assert!((apart(1, 4) - 1.0).abs() < 0.32, "{}", apart(1, 4));
+            assert!((apart(1, 2) - 2.0).abs() < 0.64, "{}", apart(1, 2));
+        }
+    }
+
+    #[test]
     fn elements_find_their_places() {
         assert_eq!(indices("y[1,2]"), [1, 2]);
         assert_eq!(indices("y"), [0usize; 0]);

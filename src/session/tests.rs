@@ -155,3 +155,42 @@ fn a_loop_that_ends_is_enumerated_and_one_that_need_not_is_refused() {
     let open = "fn g() {\n    sample stop ~ Flip(0.3)\n    if stop { 0 } else { 1 + g() }\n}\nlet n = g()\nobserve 3.0 ~ Normal(n, 1)\nreturn { n }";
     assert!(enumerated(open).is_err());
 }
+
+#[test]
+fn a_memoised_choice_has_one_coordinate_in_whatever_arms_it_is_made() {
+    let of = |text: &str| {
+        let program = Session::compile("model.odp", text, std::sync::Arc::new(NoFiles)).unwrap();
+        let bound = program
+            .bind(&Inputs::default(), &Limits::default())
+            .unwrap();
+        let dim = bound.describe().noise.unwrap().dim;
+        let answer = bound.infer(&InferRequest::new("enumerate", 1)).unwrap();
+        let of = |i: usize| answer.parameters[i].1;
+        assert_eq!((of(0).mcse, of(1).mcse), (Some(0.0), Some(0.0)), "{text}");
+        let means = (of(0).mean.unwrap(), of(1).mean.unwrap());
+        (dim, means, answer.log_z.estimate.unwrap())
+    };
+    let near = |a: f64, b: f64| assert!((a - b).abs() < 1e-9, "{a} instead of {b}");
+    let flip =
+        "memo fn p(_i) { sample Flip(0.3) }\ncondition p(0) or p(1)\nreturn { a: p(0), b: p(1) }\n";
+    let (dim, (a, b), z) = of(flip);
+    assert_eq!(dim, 2);
+    near(a, 0.3 / 0.51);
+    near(b, 0.3 / 0.51);
+    near(z, 0.51f64.ln());
+    // With q = ½ · .2 + ½ · .9 in the place of .3: a choice inside the choice.
+    let nested = "memo fn p(_i) {\n    let q = if sample Flip(0.5) { 0.2 } else { 0.9 }\n    sample Flip(q)\n}\ncondition p(0) or p(1)\nreturn { a: p(0), b: p(1) }\n";
+    let (dim, (a, b), z) = of(nested);
+    let some = 1.0 - 0.45f64.powi(2);
+    assert_eq!(dim, 4);
+    near(a, 0.55 / some);
+    near(b, 0.55 / some);
+    near(z, some.ln());
+    // Asked for in arms that later choices decide.
+    let later = "memo fn p(_i) { sample Bernoulli(0.3) }\nsample c ~ Flip(0.5)\nlet a = if c { p(0) } else { 0 }\nsample d ~ Flip(0.4)\nlet b = if d { p(0) } else { 0 }\nobserve 1 ~ Bernoulli(0.2 + 0.3 * a + 0.4 * b)\nreturn { a, b }\n";
+    let (dim, (a, b), z) = of(later);
+    assert_eq!(dim, 3);
+    near(a, 0.3378839590443686);
+    near(b, 0.3071672354948805);
+    near(z, -1.2275826699650696);
+}

@@ -5,8 +5,7 @@
 
 use super::answer::Figure;
 use super::figures::Figures;
-use crate::draws::{Draws, khat_threshold, normalized};
-use crate::infer::Outcome;
+use crate::draws::khat_threshold;
 
 /// Chains that differ by more do not draw from one distribution.
 const LARGEST_RHAT: f64 = 1.05;
@@ -16,8 +15,6 @@ const SMALLEST_ESS: f64 = 100.0;
 const RARE: f64 = 0.25;
 /// A larger share of failing prior executions is a warning.
 const MANY_FAILURES: f64 = 0.01;
-/// A larger share of draws with an output that is no number is a warning.
-const MANY_FAILED_DRAWS: f64 = 0.001;
 /// A larger share of the posterior beyond the unrolling bound is not to be trusted: prior noise stands there.
 pub(super) const MUCH_BEYOND: f64 = 0.01;
 
@@ -101,48 +98,6 @@ pub(super) fn verdict(run: &Run) -> Vec<Finding> {
     found
 }
 
-/// Executions whose outputs are no numbers have failed, too, where what failed reaches no weight: they are told and counted.
-/// What is no number in any draw is data that is missing.
-pub(super) fn judge_outputs(draws: &Draws, outcome: &mut Outcome) {
-    let Some((share, name)) = not_numbers(draws) else {
-        return;
-    };
-    let rate = outcome.diagnostics.failed_rate.unwrap_or(0.0);
-    outcome.diagnostics.failed_rate = Some(rate.max(share));
-    if share > MANY_FAILED_DRAWS {
-        let share = 100.0 * share;
-        outcome.warnings.push(format!(
-            "`{name}` fails numerically in {share:.1} % of the draws, and has no value there"
-        ));
-    }
-}
-
-/// The output that is most often no number where it exists: in which share of the draws, and its name.
-fn not_numbers(draws: &Draws) -> Option<(f64, String)> {
-    let weights = draws.log_weights.as_deref().and_then(normalized);
-    let weight = |draw: usize| weights.as_ref().map_or(1.0 / draws.n as f64, |w| w[draw]);
-    let mut worst: Option<(f64, String)> = None;
-    for output in &draws.outputs {
-        let width = output.shape.len();
-        for e in 0..width {
-            let (mut share, mut some) = (0.0, false);
-            for draw in 0..draws.n {
-                let i = draw * width + e;
-                if output.present.get(i) != Some(&false) {
-                    match output.values[i].is_nan() {
-                        true => share += weight(draw),
-                        false => some = true,
-                    }
-                }
-            }
-            if some && share > worst.as_ref().map_or(0.0, |(s, _)| *s) {
-                worst = Some((share, output.element_name(e)));
-            }
-        }
-    }
-    worst
-}
-
 /// Rule 5, in one warning that names the heaviest tail.
 fn heavy_tails(run: &Run) -> Option<Finding> {
     let heavy = |f: &Figures| {
@@ -192,8 +147,6 @@ fn extreme(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::Shape;
-    use crate::draws::{Output, OutputKind};
 
     fn output(name: &str, rhat: Figure, ess: f64, present: f64) -> (String, Figures) {
         let figures = Figures {
@@ -212,35 +165,6 @@ mod tests {
             parameters,
             ..Run::default()
         })
-    }
-
-    #[test]
-    fn what_fails_beside_the_weight_is_counted() {
-        let values = |bad: usize| (0..1000).map(move |i| if i < bad { f64::NAN } else { 1.0 });
-        let judged = |bad: usize, present: Vec<bool>| {
-            let draws = Draws {
-                n: 1000,
-                chains: 1,
-                outputs: vec![Output {
-                    name: "x".into(),
-                    shape: Shape::scalar(),
-                    kind: OutputKind::Real,
-                    values: values(bad).collect(),
-                    present,
-                }],
-                log_weights: None,
-            };
-            let mut outcome = Outcome::default();
-            judge_outputs(&draws, &mut outcome);
-            (outcome.warnings.len(), outcome.diagnostics.failed_rate)
-        };
-        assert_eq!(judged(0, vec![]), (0, None));
-        assert_eq!(judged(1, vec![]).0, 0);
-        let (told, rate) = judged(300, vec![]);
-        assert!(told == 1 && (rate.unwrap() - 0.3).abs() < 1e-12);
-        // Absent, or missing in the data.
-        assert_eq!(judged(300, (0..1000).map(|i| i >= 300).collect()).0, 0);
-        assert_eq!(judged(1000, vec![]).0, 0);
     }
 
     #[test]

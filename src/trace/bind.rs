@@ -5,7 +5,9 @@ use super::error::{Result, TraceError};
 use super::machine::{Machine, from_cells};
 use super::value::{Cell, Gap, Kind, Payload, Tensor, Value};
 use crate::base::{Data, Entry, Shape, Values, counted, nearest};
-use crate::ir::{Block, DataDecl, DataKind, Expr, ExprKind, Model, Place, Size, StmtKind};
+use crate::ir::{
+    Block, Builtin, DataDecl, DataKind, Expr, ExprKind, Model, Pattern, Place, Size, Stmt, StmtKind,
+};
 
 /// The data of a model, each input in the kind that its declaration asks for; sizes are checked where it is declared.
 #[derive(Debug, Default)]
@@ -42,6 +44,13 @@ impl Inputs {
         let (mut values, mut errors) = (Vec::new(), Vec::new());
         for decl in &model.data {
             match data.get(&decl.key).map(|entry| convert(decl, entry)) {
+                Some(Ok(Value::Num(t)))
+                    if simulate && walked(&model.body, Place::Global(decl.slot)) =>
+                {
+                    // Its elements are known by where they stand, not by the name that walks over them.
+                    let all = vec![true; t.shape.len()];
+                    values.push(Some(Value::Num(t.lacking(&all, Some(decl.slot)))));
+                }
                 Some(Ok(v)) => values.push(Some(v)),
                 Some(Err(e)) => {
                     errors.push(e);
@@ -103,24 +112,70 @@ fn is_simulated(model: &Model, decl: &DataDecl) -> bool {
 
 /// Whether a block observes a variable or elements of it.
 fn observes(block: &Block, place: Place) -> bool {
-    let root = |mut e: &Expr| loop {
-        match &e.kind {
-            ExprKind::Index(of, _) => e = of,
-            ExprKind::Place(p) => break *p == place,
-            _ => break false,
+    walked(block, place)
+        || block.stmts.iter().any(|s| match &s.kind {
+            StmtKind::Observe { value, .. } => is_of(value, place),
+            _ => blocks_of(s).iter().any(|b| observes(b, place)),
+        })
+}
+
+/// Whether a block observes elements of a variable by the name of a loop over it: `for v in x { observe v ~ … }`.
+fn walked(block: &Block, place: Place) -> bool {
+    block.stmts.iter().any(|s| {
+        let here = match &s.kind {
+            StmtKind::For {
+                pattern,
+                iter,
+                body,
+            } => walks(pattern, iter, place)
+                .iter()
+                .any(|own| observes(body, *own)),
+            _ => false,
+        };
+        here || blocks_of(s).iter().any(|b| walked(b, place))
+    })
+}
+
+/// The names of a loop that stand for elements of a variable.
+fn walks(pattern: &Pattern, iter: &Expr, place: Place) -> Vec<Place> {
+    match (pattern, &iter.kind) {
+        (Pattern::Slot(own), _) if is_of(iter, place) => vec![*own],
+        (
+            Pattern::Tuple(parts, _),
+            ExprKind::CallBuiltin {
+                builtin: Builtin::Zip,
+                args,
+                ..
+            },
+        ) => {
+            let each = parts.iter().zip(args);
+            each.flat_map(|(p, e)| walks(p, e, place)).collect()
         }
-    };
-    block.stmts.iter().any(|s| match &s.kind {
-        StmtKind::Observe { value, .. } => root(value),
-        StmtKind::For { body, .. } | StmtKind::While { body, .. } => observes(body, place),
+        _ => Vec::new(),
+    }
+}
+
+/// Whether an expression is a variable or elements of it.
+fn is_of(e: &Expr, place: Place) -> bool {
+    match &e.kind {
+        ExprKind::Index(of, _) => is_of(of, place),
+        ExprKind::Place(p) => *p == place,
+        _ => false,
+    }
+}
+
+/// The blocks inside a statement.
+fn blocks_of(s: &Stmt) -> Vec<&Block> {
+    match &s.kind {
+        StmtKind::For { body, .. } | StmtKind::While { body, .. } => vec![body],
         StmtKind::Expr(Expr {
             kind: ExprKind::If {
                 then, otherwise, ..
             },
             ..
-        }) => observes(then, place) || otherwise.as_ref().is_some_and(|b| observes(b, place)),
-        _ => false,
-    })
+        }) => std::iter::once(then).chain(otherwise).collect(),
+        _ => Vec::new(),
+    }
 }
 
 fn missing(decl: &DataDecl, data: &Data) -> TraceError {

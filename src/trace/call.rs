@@ -53,9 +53,7 @@ impl Machine<'_> {
                 FnValue::Memo { inner, table } => {
                     self.call_memo(&inner.clone(), *table, args, span)
                 }
-                FnValue::Closure { id, captured } => {
-                    self.call_closure(f, *id, captured, args, span)
-                }
+                FnValue::Closure { .. } => self.call_closure(f, args, span.start, span),
             },
             Value::Bottom => Ok(Value::Bottom),
             Value::Choice(choice) => {
@@ -99,14 +97,18 @@ impl Machine<'_> {
         self.merge(c, a, b, span)
     }
 
-    fn call_closure(
+    /// Calls a closure. `site` keeps the noise of its calls apart.
+    pub(super) fn call_closure(
         &mut self,
         f: &Arc<FnValue>,
-        id: FnId,
-        captured: &[(u32, Value)],
         args: Vec<Value>,
+        site: u32,
         span: Span,
     ) -> Result<Value> {
+        let FnValue::Closure { id, captured } = &**f else {
+            unreachable!("the callers matched it")
+        };
+        let id = *id;
         self.step(span)?;
         let function = &self.model.functions[id];
         if args.len() != function.params.len() {
@@ -142,7 +144,7 @@ impl Machine<'_> {
             function: Some(f.clone()),
         });
         self.active.entry(id).or_default().push(mask);
-        self.address.push(u64::from(span.start) << 16 ^ id as u64);
+        self.address.push(u64::from(site) << 16 ^ id as u64);
         let departed = std::mem::take(&mut self.departed);
         let returns = std::mem::take(&mut self.returns);
         let loops = std::mem::take(&mut self.loop_departures);

@@ -136,19 +136,30 @@ impl Machine<'_> {
             DistKind::Transform { base, f } if wrap == Wrap::Truncate => {
                 self.truncate_transform(base, f, extra, at, span)
             }
-            DistKind::User { id, shape, .. } if wrap == Wrap::Truncate => {
+            DistKind::User { shape, .. } if wrap == Wrap::Truncate => {
                 if shape.as_ref().is_none_or(|s| s.rank() > 0) {
                     return Err(cannot_wrap(wrap, at));
                 }
-                let user = &self.model.distributions[*id];
-                if user.cdf.is_none() || user.quantile.is_none() {
-                    return Err(cannot_wrap(wrap, at)
-                        .label(user.span, "add `cdf(x) { … }` and `quantile(p) { … }` here"));
-                }
+                self.demand_methods(wrap.name(), &d, &["cdf", "quantile"], at)?;
                 Ok(DistKind::Bounded {
                     base: d.clone(),
                     lower: extra[0].0.clone(),
                     upper: extra[1].0.clone(),
+                })
+            }
+            DistKind::User { shape, .. } if wrap == Wrap::Censor => {
+                if shape.as_ref().is_none_or(|s| s.rank() > 0) {
+                    return Err(cannot_wrap(wrap, at));
+                }
+                self.demand_methods(wrap.name(), &d, &["cdf"], at)?;
+                let [(lower, low_at), (upper, _)] = extra else {
+                    unreachable!("a censored distribution has two bounds")
+                };
+                self.refuse_empty_interval(wrap, lower, upper, *low_at)?;
+                Ok(DistKind::Censored {
+                    base: d.clone(),
+                    lower: lower.clone(),
+                    upper: upper.clone(),
                 })
             }
             _ if wrap == Wrap::ZeroInflate => {
@@ -544,9 +555,12 @@ fn all_laws(parts: &[Arc<DistValue>]) -> bool {
 }
 
 /// Whether a part's distribution function and quantiles are at hand.
-fn is_invertible(d: &DistValue) -> bool {
+pub(super) fn is_invertible(d: &DistValue) -> bool {
     match &d.kind {
-        DistKind::Scalar { .. } | DistKind::Bounded { .. } | DistKind::User { .. } => true,
+        DistKind::Scalar { .. }
+        | DistKind::Bounded { .. }
+        | DistKind::Censored { .. }
+        | DistKind::User { .. } => true,
         DistKind::Mixture { parts, .. } => parts.iter().all(|p| is_invertible(p)),
         DistKind::Transform { base, .. } => is_invertible(base),
         _ => false,

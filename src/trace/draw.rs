@@ -36,26 +36,26 @@ impl Machine<'_> {
                 let law = self.array_law(*dist, shapes, batch, event, *noise);
                 let mut noise_shape = batch.dims().to_vec();
                 noise_shape.push(law.noise);
-                let z = self.noise(addresses, *dist, Shape(noise_shape), span)?;
+                let noise_shape = Shape(noise_shape);
+                let value_shape = Shape(batch.dims().iter().chain(event.dims()).copied().collect());
+                let kind = value_kind(dist.kind());
+                let discrete = dist.kind() != ValueKind::Real && event.rank() == 0;
+                let op = Op::ArrayTransport(law.clone());
+                let shapes = (&value_shape, &noise_shape);
+                if let (true, Some(x)) = (
+                    discrete,
+                    self.drawn_before(&op, params, (addresses, *dist), shapes, span),
+                ) {
+                    return Ok(Value::Num(Tensor::node(x, value_shape, kind)));
+                }
+                let z = self.noise(addresses, *dist, noise_shape, span)?;
                 if super::multinomial::is_chain(dist.name(), batch, event) {
                     return self
                         .draw_counts(params, &z, batch, event.len(), name, span)
                         .map(Value::Num);
                 }
-                let value_shape = Shape(batch.dims().iter().chain(event.dims()).copied().collect());
-                let kind = value_kind(dist.kind());
-                let discrete = dist.kind() != ValueKind::Real && event.rank() == 0;
-                self.transport(
-                    Op::ArrayTransport(law),
-                    params,
-                    z,
-                    value_shape,
-                    kind,
-                    discrete,
-                    name,
-                    span,
-                )
-                .map(Value::Num)
+                self.transport(op, params, z, value_shape, kind, discrete, name, span)
+                    .map(Value::Num)
             }
             DistKind::Mixture {
                 weights,
@@ -105,9 +105,17 @@ impl Machine<'_> {
                 self.draw_bounded(&base, &lower, &upper, addresses, name, span)
                     .map(Value::Num)
             }
-            DistKind::Ordered { law, params, n } => self
-                .draw_ordered(law, params, *n, addresses, name, span)
-                .map(Value::Num),
+            DistKind::Censored { base, lower, upper } => {
+                let (base, bounds) = (base.clone(), (lower.clone(), upper.clone()));
+                let x = self.draw(&base, addresses, name, span)?;
+                let x = self.number(&x, span)?;
+                self.clamped(&x, &bounds, span).map(Value::Num)
+            }
+            DistKind::Ordered { base, n } => {
+                let (base, n) = (base.clone(), *n);
+                self.draw_ordered(&base, n, addresses, name, span)
+                    .map(Value::Num)
+            }
             DistKind::OrderedOf { parts } => self
                 .draw_ordered_of(parts, addresses, name, span)
                 .map(Value::Num),
@@ -154,23 +162,18 @@ impl Machine<'_> {
         if law.base().name() == "Delta" && matches!(law, Law::Plain(_)) {
             return Ok(self.spread(&params[0], shape, span));
         }
-        let z = self.noise(addresses, law, shape.clone(), span)?;
         let params: Vec<Tensor> = params
             .iter()
             .map(|p| self.broadcast(p, shape, span))
             .collect();
         let kind = value_kind(law.base().kind());
         let discrete = law.is_discrete();
-        let x = self.transport(
-            Op::Transport(law.clone()),
-            &params,
-            z,
-            shape.clone(),
-            kind,
-            discrete,
-            name,
-            span,
-        )?;
+        let op = Op::Transport(law.clone());
+        if let Some(x) = self.drawn_before(&op, &params, (addresses, law), (shape, shape), span) {
+            return Ok(Tensor::node(x, shape.clone(), kind));
+        }
+        let z = self.noise(addresses, law, shape.clone(), span)?;
+        let x = self.transport(op, &params, z, shape.clone(), kind, discrete, name, span)?;
         if dist::Univariate::is_improper(law) {
             self.graph.improper = true;
             let mut args: Vec<&Tensor> = params.iter().collect();
@@ -265,8 +268,8 @@ impl Machine<'_> {
     ) -> Result<Noise> {
         let n = shape.len();
         let each = n / addresses.len().max(1);
-        let key = super::expression::fnv(law.name()) ^ each as u64;
-        let addresses: Vec<u128> = addresses.iter().map(|a| child(*a, key)).collect();
+        let own = addresses.iter().map(|a| address_of(*a, law, each));
+        let addresses: Vec<u128> = own.collect();
         match self.embedded.is_some() {
             true => self.noise_inside(&addresses, each, law, shape, span),
             false => self.noise_at(addresses, each, law, shape, span),
@@ -525,6 +528,11 @@ pub(super) fn grid(addresses: &[u128], sizes: &[usize]) -> Vec<u128> {
             .flat_map(|a| (0..n).map(move |i| child(*a, i as u64)))
             .collect()
     })
+}
+
+/// The address of the noise of a law at an address, `each` coordinates of it.
+pub(super) fn address_of(address: u128, law: &dyn Describe, each: usize) -> u128 {
+    child(address, super::expression::fnv(law.name()) ^ each as u64)
 }
 
 /// The address of a part of a draw.

@@ -187,7 +187,7 @@ impl Machine<'_> {
     }
 
     /// Puts drawn elements into a variable.
-    fn put_drawn(
+    pub(super) fn put_drawn(
         &mut self,
         target: &Target,
         elements: &[usize],

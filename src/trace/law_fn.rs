@@ -60,6 +60,10 @@ impl Machine<'_> {
                     _ => Err(no_closed_form(f, &d, span)),
                 }
             }
+            DistKind::Censored { base, lower, upper } => {
+                let (base, bounds) = (base.clone(), (lower.clone(), upper.clone()));
+                self.law_fn_of_censored(f, &base, &bounds, x, &d, span)
+            }
             DistKind::User { .. } => self.law_fn_of_user(f, x, &d, span),
             _ => Err(no_closed_form(f, &d, span)),
         }

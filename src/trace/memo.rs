@@ -1,10 +1,14 @@
 //! Memoised functions: random choices that belong to an argument.
 
+use super::draw::address_of;
 use super::error::{Result, TraceError};
 use super::expression::fnv;
+use super::graph::NodeId;
 use super::machine::Machine;
 use super::value::{Kind, Payload, Tensor, Value};
-use crate::base::Span;
+use crate::base::{Shape, Span};
+use crate::dist::Describe;
+use crate::ir::Op;
 
 impl Machine<'_> {
     /// A memoised function: its random choices belong to its arguments.
@@ -37,7 +41,11 @@ impl Machine<'_> {
         self.mask = fresh;
         self.address
             .push_absolute(&[table as u64, (table >> 64) as u64, fnv(&key)]);
-        let value = self.call(inner, args, span)?;
+        let value = match inner {
+            // Its noise belongs to its arguments, wherever it is called first.
+            Value::Fn(f) => self.call_closure(f, args, 0, span)?,
+            other => self.call(other, args, span)?,
+        };
         self.address.pop();
         self.mask = mask;
         let value = match (seen, old) {
@@ -73,6 +81,64 @@ impl Machine<'_> {
             args[path[0]] = replaced(&args[path[0]], &path[1..], &known);
             m.call_memo(inner, table, args, span)
         })
+    }
+
+    /// The value of a discrete draw that other executions have made at the same address, from the same law with the same
+    /// parameters: a memoised function that they called earlier. The site is then of those that get here, too.
+    pub(super) fn drawn_before(
+        &mut self,
+        op: &Op,
+        params: &[Tensor],
+        (addresses, law): (&[u128], &dyn Describe),
+        (shape, noise): (&Shape, &Shape),
+        span: Span,
+    ) -> Option<NodeId> {
+        let mask = self.mask?;
+        if !law.is_discrete() || !self.is_tracing() || addresses.is_empty() {
+            return None;
+        }
+        let each = noise.len() / addresses.len();
+        let place = |a: &u128| self.graph.layout.get(&address_of(*a, law, each)).copied();
+        let (first, _) = place(&addresses[0])?;
+        let in_order = |(i, a)| place(a) == Some((first + i * each, each));
+        if !addresses.iter().enumerate().all(in_order) {
+            return None;
+        }
+        let z = self.graph.noise(first, noise.clone(), span);
+        let params: Vec<NodeId> = params.iter().map(|p| self.node_of(p, span)).collect();
+        let args = params.iter().copied().chain([z]).collect();
+        let x = self.graph.add(op.clone(), args, shape.clone(), span);
+        let site = self.graph.sites.iter().rposition(|s| s.value == x)?;
+        let before = self.graph.sites[site].mask;
+        let covered = match before {
+            Some(m) if self.opposite(m, mask) => None,
+            _ => self.or_mask(before, Some(mask), span),
+        };
+        // Sites stand in the order in which they are decided: none is reached by what a later one decides. One whose law
+        // is known can be drawn by everybody, whether it is read or not.
+        let known = params.iter().all(|p| self.graph.constant(*p).is_some());
+        self.graph.sites[site].mask = match covered {
+            Some(m) if self.reads_noise_after(m, x) && !known => return None,
+            Some(m) if self.reads_noise_after(m, x) => None,
+            covered => covered,
+        };
+        Some(x)
+    }
+
+    /// Whether a node depends on noise that was first read after another node was made.
+    fn reads_noise_after(&self, id: NodeId, made: NodeId) -> bool {
+        let (mut waiting, mut seen) = (vec![id], std::collections::HashSet::new());
+        while let Some(id) = waiting.pop() {
+            if id <= made || !seen.insert(id) {
+                continue;
+            }
+            let node = self.graph.node(id);
+            if matches!(node.op, Op::Noise { .. }) {
+                return true;
+            }
+            waiting.extend(&node.args);
+        }
+        false
     }
 
     fn memo_key(&self, args: &[Value], span: Span) -> Result<String> {

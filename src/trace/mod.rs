@@ -16,6 +16,7 @@ mod bounded;
 mod bounds;
 mod builtin;
 mod call;
+mod censored;
 mod combine;
 mod conditional;
 mod distribution;

@@ -5,11 +5,13 @@
 //! log S_k = log S_{k−1} + log Φ(−z_k)/(n − k + 1), from which the k-th value is D's own transport at Φ⁻¹(1 − S_k).
 //! Smooth and monotone in every coordinate; sorting independent draws would give the posterior n! copies of each mode.
 
+use super::combine::is_invertible;
 use super::distribution::Given;
 use super::draw::child;
 use super::error::{Result, TraceError};
 use super::graph::TermKind;
 use super::machine::Machine;
+use super::transform::{is_discrete, value_shape};
 use super::value::{DistKind, DistValue, Kind, Tensor, Value};
 use crate::base::{Shape, Span};
 use crate::compute::special;
@@ -22,14 +24,11 @@ impl Machine<'_> {
         let (Some((base, at)), Some((n, n_at))) = (args.next(), args.next()) else {
             unreachable!("check counts the arguments")
         };
-        let Some((law, params)) = scalar_law(&base) else {
-            return Err(not_over_numbers("Ordered", &base, at));
-        };
+        let base = self.over_numbers(&base, at, span)?;
         let n = self.int_value(&n, n_at)?;
         match n.known_int() {
             Some(n) if n >= 0 => Ok(DistKind::Ordered {
-                law,
-                params,
+                base,
                 n: n as usize,
             }),
             _ => Err(TraceError::model(
@@ -39,6 +38,20 @@ impl Machine<'_> {
                 format!("this is {}", super::words(&n)),
             )
             .label(span, "in this distribution")),
+        }
+    }
+
+    /// A distribution over single numbers whose quantiles are known.
+    fn over_numbers(&mut self, v: &Value, at: Span, span: Span) -> Result<Arc<DistValue>> {
+        let Value::Dist(d) = v else {
+            return Err(not_over_numbers("Ordered", v, at));
+        };
+        let d = self.flat(d, span);
+        let single = value_shape(&d).is_some_and(|s| s.rank() == 0);
+        self.demand_methods("Ordered", &d, &["quantile"], at)?;
+        match single && is_invertible(&d) {
+            true => Ok(d),
+            false => Err(not_over_numbers("Ordered", v, at)),
         }
     }
 
@@ -83,8 +96,7 @@ impl Machine<'_> {
 
     pub(super) fn draw_ordered(
         &mut self,
-        law: &Law,
-        params: &[Tensor],
+        base: &Arc<DistValue>,
         n: usize,
         addresses: &[u128],
         name: &str,
@@ -111,12 +123,20 @@ impl Machine<'_> {
         );
         let above = self.unary(UnaryFn::InvLogPhi, &left, Kind::Real, span);
         let ranked = self.unary(UnaryFn::Neg, &above, Kind::Real, span);
-        let shape = Shape::vector(n);
-        let params: Vec<Tensor> = params
-            .iter()
-            .map(|p| self.broadcast(p, &shape, span))
-            .collect();
-        let x = self.carried(law, &params, &ranked, shape, span);
+        let x = match &base.kind {
+            DistKind::Scalar { law, params, .. } => {
+                let shape = Shape::vector(n);
+                let params: Vec<Tensor> = params
+                    .iter()
+                    .map(|p| self.broadcast(p, &shape, span))
+                    .collect();
+                self.carried(law, &params, &ranked, shape, span)
+            }
+            _ => {
+                let p = self.unary(UnaryFn::Phi, &ranked, Kind::Real, span);
+                self.law_fn(LawFn::Quantile, base, &p, span)?
+            }
+        };
         self.note(&z, &x, false, name, span);
         Ok(x)
     }
@@ -185,22 +205,21 @@ impl Machine<'_> {
     /// log n! + Σ log p(x_k) where x increases (minus log m! for every value that a discrete law repeats m times).
     pub(super) fn log_prob_ordered(
         &mut self,
-        law: &Law,
-        params: &[Tensor],
+        base: &Arc<DistValue>,
         n: usize,
         x: &Tensor,
         span: Span,
     ) -> Result<Tensor> {
         self.expect_length(x, n, span)?;
-        let each = self.densities(law, params, x, span);
+        let each = self.log_prob(base, &Value::Num(x.clone()), true, span)?;
         let sum = self.reduce_all(ReduceFn::Sum, &each, Kind::Real, span);
         let constant = Tensor::real(special::lgamma(n as f64 + 1.0));
         let mut total = self.elementwise(BinaryFn::Add, &sum, &constant, Kind::Real, span)?;
-        if law.is_discrete() {
+        if is_discrete(base) {
             let repeated = self.repetitions(x, span)?;
             total = self.elementwise(BinaryFn::Sub, &total, &repeated, Kind::Real, span)?;
         }
-        let comparison = if law.is_discrete() {
+        let comparison = if is_discrete(base) {
             BinaryFn::Le
         } else {
             BinaryFn::Lt

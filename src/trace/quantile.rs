@@ -137,6 +137,7 @@ impl Machine<'_> {
 pub(super) fn has_atoms(d: &DistValue) -> bool {
     match &d.kind {
         DistKind::Scalar { law, .. } => law.has_atoms(),
+        DistKind::Censored { .. } => true,
         DistKind::Mixture { parts, .. } => parts.iter().any(|p| has_atoms(p)),
         DistKind::Transform { base, .. } | DistKind::Bounded { base, .. } => has_atoms(base),
         DistKind::User { .. } => false,

@@ -114,9 +114,14 @@ impl Machine<'_> {
                 let x = self.number(x, span)?;
                 self.log_prob_bounded(&base, &lower, &upper, &x, each, span)
             }
-            DistKind::Ordered { law, params, n } => {
+            DistKind::Censored { base, lower, upper } => {
+                let (base, bounds) = (base.clone(), (lower.clone(), upper.clone()));
                 let x = self.number(x, span)?;
-                self.log_prob_ordered(law, params, *n, &x, span)
+                self.log_prob_censored(&base, &bounds, &x, each, span)
+            }
+            DistKind::Ordered { base, n } => {
+                let (base, n, x) = (base.clone(), *n, self.number(x, span)?);
+                self.log_prob_ordered(&base, n, &x, span)
             }
             DistKind::OrderedOf { parts } => {
                 let x = self.number(x, span)?;

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::error::{Result, TraceError};
-use super::gap::Target;
+use super::gap::{Target, origin};
 use super::graph::NodeId;
 use super::impute::place_key;
 use super::machine::Machine;
@@ -57,10 +57,23 @@ impl Machine<'_> {
             Some(whole) => whole,
             None => Arc::new(self.repeated(d, &shape, span)),
         };
-        if let Some(target) = self.target(e)? {
+        let here = self.target(e)?;
+        // Data that is walked over is drawn where it stands, and by the name that it is observed by.
+        let stands = match v {
+            Value::Num(t) => t
+                .missing
+                .as_ref()
+                .filter(|gaps| gaps.iter().all(Option::is_some)),
+            _ => None,
+        };
+        let origin = stands.and_then(|gaps| origin(gaps, &shape));
+        if let Some(target) = origin.or_else(|| here.clone()) {
             self.drawn_once(&target, span)?;
             let all: Vec<usize> = (0..shape.len()).collect();
-            self.draw_into(&target, &all, &whole, false, span)?;
+            let drawn = self.draw_into(&target, &all, &whole, false, span)?;
+            if let Some(here) = here.filter(|h| h.place != target.place) {
+                self.put_drawn(&here, &all, &drawn, span)?;
+            }
             return Ok(());
         }
         let name = format!("observe@{}", self.model.sources.line_col(span).0);

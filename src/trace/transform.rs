@@ -25,6 +25,9 @@ use crate::ir::{BinaryFn, Law, Op, ReduceFn, UnaryFn};
 /// Half the logarithm of 2π.
 const HALF_LOG_2PI: f64 = 0.918_938_533_204_672_8;
 
+/// What undoing f leaves of rounding at a whole number, about.
+const ROUNDING: f64 = 1e-9;
+
 /// What undoing f gives at a value y.
 pub(super) struct Undone {
     /// x = f⁻¹(y).
@@ -148,7 +151,11 @@ impl Machine<'_> {
         };
         let stand_in = self.graph.stand_in(shape.clone(), span);
         let x = Value::Num(Tensor::node(stand_in, shape.clone(), kind));
-        let Value::Num(result) = self.call(f, vec![x], span)? else {
+        let terms = self.graph.terms.len();
+        let result = self.call(f, vec![x], span)?;
+        // Nothing is drawn here: no execution can fail at the stand-in.
+        self.graph.terms.truncate(terms);
+        let Value::Num(result) = result else {
             return Err(cannot_invert("it does not give numbers", base.span, span));
         };
         if result.shape != y.shape {
@@ -193,8 +200,27 @@ impl Machine<'_> {
             self.undo_one(&mut undone, &node.op, i, &others, positive, node.span, span)?;
             at = node.args[i];
         }
+        if kind == Kind::Int {
+            undone.x = self.snapped(&undone.x, span)?;
+        }
         undone.x = self.spread(&undone.x, &shape, span);
         Ok(undone)
+    }
+
+    /// Numbers that are whole but for rounding, as whole numbers.
+    fn snapped(&mut self, x: &Tensor, span: Span) -> Result<Tensor> {
+        let mut m = Algebra {
+            machine: self,
+            span,
+        };
+        let whole = m.of(UnaryFn::Round, x);
+        let off = m.minus(x, &whole)?;
+        let (off, size) = (m.of(UnaryFn::Abs, &off), m.of(UnaryFn::Abs, x));
+        let most = m.times(&size, ROUNDING)?;
+        let most = m.plus(&most, ROUNDING)?;
+        let near = self.elementwise(BinaryFn::Le, &off, &most, Kind::Bool, span)?;
+        let shape = x.shape.clone();
+        Ok(self.emit(Op::Select, &[&near, &whole, x], shape, Kind::Real, span))
     }
 
     /// Which of the nodes up to `last` depend on a node.
@@ -487,7 +513,7 @@ pub(super) fn value_shape(d: &DistValue) -> Option<Shape> {
         DistKind::Iid { base, sizes } => {
             value_shape(base).map(|s| Shape([sizes, s.dims()].concat()))
         }
-        DistKind::Bounded { .. } => Some(Shape::scalar()),
+        DistKind::Bounded { .. } | DistKind::Censored { .. } => Some(Shape::scalar()),
         DistKind::User { shape, .. } => shape.clone(),
         DistKind::Ragged { .. } => None,
     }
@@ -505,7 +531,7 @@ pub(super) fn event_of_parts(parts: &[Arc<DistValue>]) -> Option<Shape> {
 /// Whether a distribution's log-densities can be had for each number by itself.
 fn scores_apart(d: &DistValue) -> bool {
     match &d.kind {
-        DistKind::Scalar { .. } | DistKind::Bounded { .. } => true,
+        DistKind::Scalar { .. } | DistKind::Bounded { .. } | DistKind::Censored { .. } => true,
         DistKind::User { shape, .. } => shape.is_some(),
         DistKind::Mixture { parts, .. } => parts.iter().all(|p| scores_apart(p)),
         DistKind::Transform { base, .. } => scores_apart(base),
@@ -515,12 +541,14 @@ fn scores_apart(d: &DistValue) -> bool {
 
 pub(super) fn is_discrete(d: &DistValue) -> bool {
     match &d.kind {
-        DistKind::Scalar { law, .. } | DistKind::Ordered { law, .. } => law.is_discrete(),
+        DistKind::Scalar { law, .. } => law.is_discrete(),
         DistKind::Array { dist, .. } => dist.is_discrete(),
         DistKind::Mixture { parts, .. } => parts.iter().all(|p| is_discrete(p)),
         DistKind::Iid { base, .. }
         | DistKind::Ragged { base, .. }
         | DistKind::Bounded { base, .. }
+        | DistKind::Censored { base, .. }
+        | DistKind::Ordered { base, .. }
         | DistKind::Transform { base, .. } => is_discrete(base),
         DistKind::OrderedOf { parts } => parts.iter().all(|(law, _)| law.is_discrete()),
         DistKind::User { .. } => false,
@@ -529,7 +557,7 @@ pub(super) fn is_discrete(d: &DistValue) -> bool {
 
 /// Whether every value is 0 or more, whatever the parameters that are not known.
 fn has_positive_support(d: &DistValue) -> bool {
-    const POSITIVE: [&str; 15] = [
+    const POSITIVE: [&str; 26] = [
         "LogNormal",
         "HalfNormal",
         "HalfCauchy",
@@ -545,6 +573,17 @@ fn has_positive_support(d: &DistValue) -> bool {
         "Beta",
         "BetaProportion",
         "HalfFlat",
+        "Bernoulli",
+        "BernoulliLogit",
+        "Binomial",
+        "BinomialLogit",
+        "BetaBinomial",
+        "Poisson",
+        "PoissonLog",
+        "NegBinomial",
+        "NegBinomial2",
+        "Geometric",
+        "Hypergeometric",
     ];
     let DistKind::Scalar { law, params, .. } = &d.kind else {
         return false;

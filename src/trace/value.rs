@@ -191,14 +191,16 @@ pub enum DistKind {
         lower: Tensor,
         upper: Tensor,
     },
+    /// A distribution whose distribution function is known, with values beyond a bound put on it.
+    Censored {
+        base: Arc<DistValue>,
+        lower: Tensor,
+        upper: Tensor,
+    },
     /// A function of a draw.
     Transform { base: Arc<DistValue>, f: Value },
-    /// The order statistics of `n` draws of a law over numbers.
-    Ordered {
-        law: Law,
-        params: Vec<Tensor>,
-        n: usize,
-    },
+    /// The order statistics of `n` draws of a distribution over numbers whose quantiles are known.
+    Ordered { base: Arc<DistValue>, n: usize },
     /// Draws of several laws over numbers, restricted to increasing order.
     OrderedOf { parts: Vec<(Law, Vec<Tensor>)> },
 }
@@ -213,8 +215,9 @@ impl std::fmt::Debug for DistKind {
             DistKind::Ragged { base, .. } => write!(f, "iid({base:?}, …)"),
             DistKind::User { id, .. } => write!(f, "user's {id}"),
             DistKind::Bounded { base, .. } => write!(f, "truncate({base:?})"),
+            DistKind::Censored { base, .. } => write!(f, "censor({base:?})"),
             DistKind::Transform { base, .. } => write!(f, "transform({base:?})"),
-            DistKind::Ordered { law, n, .. } => write!(f, "ordered {law:?}×{n}"),
+            DistKind::Ordered { base, n } => write!(f, "ordered {base:?}×{n}"),
             DistKind::OrderedOf { parts } => write!(f, "ordered_of {}", parts.len()),
         }
     }

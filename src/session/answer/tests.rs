@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::base::{FileId, Shape, Span};
-use crate::draws::OutputKind;
+use crate::draws::{Output, OutputKind};
 use crate::infer::{Diagnostics, LogZ, Noise, Timing};
 
 fn output(name: &str, dims: &[usize], values: Vec<f64>) -> Output {
