@@ -72,7 +72,11 @@ mod tests {
         let bound = Session::compile("m.odp", text, Arc::new(NoFiles))
             .and_then(|p| p.bind(&Inputs::default(), &Limits::default()))
             .unwrap();
-        let answer = bound.infer(&InferRequest::new(engine, 1)).unwrap();
+        let request = InferRequest {
+            draws: 1000,
+            ..InferRequest::new(engine, 1)
+        };
+        let answer = bound.infer(&request).unwrap();
         let words = answer.warnings.iter().find(|w| w.contains("improper"));
         (answer.reliable, words.cloned())
     }
