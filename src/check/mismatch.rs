@@ -296,6 +296,9 @@ impl Mismatch {
                 _ => "the columns of the first must be as many as the rows of the second; `transpose` swaps them".into(),
             },
             Ragged { .. } => "arrays are rectangular; keep lists of different lengths in one array with offsets".into(),
+            Arms { a, b } if a.ty.parts().1.len() != b.ty.parts().1.len() => {
+                "give both arms as many axes: `[x]` is an array of one number, `fill(x, n)` of n".into()
+            }
             Arms { .. } => "give both arms one type: `real(b)` and `int(b)` make a number of a bool".into(),
             Results { .. } => "one kind of result, whichever way the function is left: a tuple or a record holds several".into(),
             MixedArray { .. } => "use a tuple `(a, b)` or a record `{a: 1, b: 2}` for things of different kinds".into(),

@@ -64,8 +64,8 @@ impl Standard for Cauchy {
 
 impl Standard for HalfCauchy {
     const FIRST: f64 = 0.0;
-    const MEAN: f64 = f64::NAN;
-    const SD: f64 = f64::NAN;
+    const MEAN: f64 = f64::INFINITY;
+    const SD: f64 = f64::INFINITY;
     fn of_noise(z: f64) -> f64 {
         let tail = FRAC_PI_2 * phi(-z.abs());
         finite(if z <= 0.0 {

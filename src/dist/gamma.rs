@@ -243,17 +243,17 @@ impl Univariate for InvGamma {
         }
     }
     fn mean(&self, p: &[f64]) -> f64 {
-        if valid(p) && p[0] > 1.0 {
-            p[1] / (p[0] - 1.0)
-        } else {
-            f64::NAN
+        match valid(p) {
+            true if p[0] > 1.0 => p[1] / (p[0] - 1.0),
+            true => f64::INFINITY,
+            false => f64::NAN,
         }
     }
     fn sd(&self, p: &[f64]) -> f64 {
-        if valid(p) && p[0] > 2.0 {
-            p[1] / (p[0] - 1.0) / (p[0] - 2.0).sqrt()
-        } else {
-            f64::NAN
+        match valid(p) {
+            true if p[0] > 2.0 => p[1] / (p[0] - 1.0) / (p[0] - 2.0).sqrt(),
+            true => f64::INFINITY,
+            false => f64::NAN,
         }
     }
     fn d_log_density(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {

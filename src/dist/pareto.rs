@@ -57,17 +57,17 @@ impl Univariate for Pareto {
         }
     }
     fn mean(&self, p: &[f64]) -> f64 {
-        if valid(p) && p[1] > 1.0 {
-            p[0] * p[1] / (p[1] - 1.0)
-        } else {
-            f64::NAN
+        match valid(p) {
+            true if p[1] > 1.0 => p[0] * p[1] / (p[1] - 1.0),
+            true => f64::INFINITY,
+            false => f64::NAN,
         }
     }
     fn sd(&self, p: &[f64]) -> f64 {
-        if valid(p) && p[1] > 2.0 {
-            p[0] / (p[1] - 1.0) * (p[1] / (p[1] - 2.0)).sqrt()
-        } else {
-            f64::NAN
+        match valid(p) {
+            true if p[1] > 2.0 => p[0] / (p[1] - 1.0) * (p[1] / (p[1] - 2.0)).sqrt(),
+            true => f64::INFINITY,
+            false => f64::NAN,
         }
     }
     fn d_log_density(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {

@@ -76,10 +76,10 @@ impl Univariate for StudentT {
         }
     }
     fn sd(&self, p: &[f64]) -> f64 {
-        if valid(p) && p[0] > 2.0 {
-            p[2] * (p[0] / (p[0] - 2.0)).sqrt()
-        } else {
-            f64::NAN
+        match valid(p) {
+            true if p[0] > 2.0 => p[2] * (p[0] / (p[0] - 2.0)).sqrt(),
+            true if p[0] > 1.0 => f64::INFINITY,
+            _ => f64::NAN,
         }
     }
     fn d_log_density(&self, p: &[f64], x: f64, dp: &mut [f64]) -> f64 {
@@ -333,16 +333,22 @@ impl Univariate for HalfStudentT {
         }
     }
     fn mean(&self, p: &[f64]) -> f64 {
-        if !half_valid(p) || p[0] <= 1.0 {
+        if !half_valid(p) {
             return f64::NAN;
+        }
+        if p[0] <= 1.0 {
+            return f64::INFINITY;
         }
         // E|T| = 2 σ √(ν/π) Γ((ν + 1)/2) / (Γ(ν/2) (ν − 1)).
         let log_ratio = log_gamma_ratio(0.5 * p[0], 0.5) - (0.5 * (p[0] - 1.0)).ln();
         p[1] * (0.5 * (p[0].ln() - LN_PI) + log_ratio).exp()
     }
     fn sd(&self, p: &[f64]) -> f64 {
-        if !half_valid(p) || p[0] <= 2.0 {
+        if !half_valid(p) {
             return f64::NAN;
+        }
+        if p[0] <= 2.0 {
+            return f64::INFINITY;
         }
         let mean = self.mean(p);
         (p[1] * p[1] * p[0] / (p[0] - 2.0) - mean * mean).sqrt()

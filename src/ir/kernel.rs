@@ -484,11 +484,20 @@ pub(super) fn law_fn(law: &Law, f: LawFn, p: &[f64], x: f64) -> f64 {
         LawFn::Cdf => law.log_cdf(p, x).exp(),
         LawFn::LogCdf => law.log_cdf(p, x),
         LawFn::LogCcdf => law.log_ccdf(p, x),
-        LawFn::Quantile => law.transport(p, special::inv_phi(x)),
+        LawFn::Quantile => quantile(law, p, x),
         LawFn::Mean => law.mean(p),
         LawFn::Sd => law.sd(p),
         LawFn::ImproperCorrection => law.improper_correction(p, x),
         LawFn::LogMass => law.log_mass(p),
+    }
+}
+
+/// A draw is finite; the quantiles at 0 and 1 are the ends of what may be drawn.
+fn quantile(law: &Law, p: &[f64], x: f64) -> f64 {
+    match x {
+        0.0 if !law.is_discrete() => law.support(p).0,
+        1.0 if !law.is_discrete() => law.support(p).1,
+        _ => law.transport(p, special::inv_phi(x)),
     }
 }
 

@@ -31,6 +31,8 @@ const FEWEST_LOOKS: usize = 16;
 /// How much further a program is unrolled whose posterior lies beyond the bound; no further than this on its own.
 pub(super) const DEEPER: usize = 8;
 const DEEPEST: usize = 256;
+/// As many chains are never too many: a chain has one draw at least.
+const FEW_CHAINS: usize = 8;
 /// The seed of what is looked at before a run has one.
 pub(super) const LOOK: Seed = Seed(1);
 
@@ -406,6 +408,7 @@ impl Bound {
     pub fn infer(&self, request: &InferRequest) -> Result<Answer, Failure> {
         let engine = infer::find(&request.engine)
             .map_err(|e| Failure::of_infer(&e, self.model.sources.clone()))?;
+        self.refuse_chains(request)?;
         self.begin_checkpoint(engine, request)?;
         let (mut answer, mut beyond) = self.infer_once(engine, request)?;
         let mut unroll = self.unroll;
@@ -466,6 +469,18 @@ impl Bound {
         share
     }
 
+    /// Each chain is warmed up by itself: more chains than draws are a slip.
+    fn refuse_chains(&self, request: &InferRequest) -> Result<(), Failure> {
+        let (chains, draws) = (request.chains, request.draws);
+        if chains <= draws.max(FEW_CHAINS) {
+            return Ok(());
+        }
+        let message = format!("{chains} chains have no draw each in {draws}");
+        let report = Report::error("odp::infer::bad_option", message)
+            .help("ask for fewer chains (--chains K), or for more draws (--draws N)");
+        Err(self.failure(report, ExitKind::Input))
+    }
+
     /// A device that this build has, whether the engine computes on it or not.
     fn demand_device(&self, name: &str) -> Result<(), Failure> {
         crate::compute::device::device(name)
@@ -492,7 +507,11 @@ impl Bound {
                 options.insert("device".to_string(), device.clone());
             }
         }
+        // What is kept goes on later, with all of its draws.
+        let budget = request.time_budget.filter(|_| request.checkpoint.is_none());
+        let paced = self.pace(&mut settings, budget);
         let mut outcome = self.outcome(engine, &settings, request.checkpoint.as_ref())?;
+        outcome.warnings.extend(paced);
         self.judge_failures(&mut outcome);
         if outcome.exact && self.active() < self.lowered.dim {
             spread_exact(&mut outcome, settings.n_draws);
@@ -511,7 +530,7 @@ impl Bound {
             up_to_constant: self.lowered.improper,
             outcome,
             draws,
-            n_draws: request.draws,
+            n_draws: settings.n_draws,
             record: Record {
                 prior,
                 observed: self.observed.clone(),

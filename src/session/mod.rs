@@ -28,6 +28,7 @@ mod improper;
 mod kept;
 mod measure;
 mod modules;
+mod pace;
 mod parts;
 #[cfg(test)]
 mod passes;

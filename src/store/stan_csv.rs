@@ -45,6 +45,9 @@ fn chain_path(path: &Path, chain: usize, chains: usize) -> PathBuf {
     path.with_file_name(format!("{stem}_{chain}{}", ending.unwrap_or_default()))
 }
 
+/// What stands before the outputs.
+const STATISTICS: [&str; 2] = ["lp__", "accept_stat__"];
+
 /// One column: an element of an output.
 struct Column<'a> {
     name: String,
@@ -53,10 +56,10 @@ struct Column<'a> {
 }
 
 fn columns(record: &Record) -> Vec<Column<'_>> {
-    let mut names: Vec<String> = Vec::new();
+    let mut names: Vec<String> = STATISTICS.map(str::to_string).to_vec();
     let mut columns = Vec::new();
     for output in &record.draws.outputs {
-        // A dot would be read as an index: `a.b` becomes `a_b`.
+        // A dot would be read as an index: `a.b` becomes `a_b`; a statistic's name gets one more `_`.
         let name = unlike(&output.name.replace('.', "_"), |n| {
             names.iter().any(|o| o == n)
         });
@@ -115,7 +118,7 @@ fn write_chain(
         .iter()
         .find(|s| s.name == "acceptance_rate")
         .map(|s| &s.values[..]);
-    write!(out, "lp__,accept_stat__")?;
+    write!(out, "{}", STATISTICS.join(","))?;
     columns
         .iter()
         .try_for_each(|c| write!(out, ",{}", c.name))?;
@@ -230,6 +233,7 @@ mod tests {
                 outputs: vec![
                     output("a.b", &[], &[1e300, f64::NAN], &[true, false]),
                     output("x", &[1, 2], &[1.0, 2.5, -0.1, f64::INFINITY], &[]),
+                    output("lp__", &[], &[3.0, 4.0], &[]),
                 ],
                 log_weights: None,
             },
@@ -242,9 +246,9 @@ mod tests {
         assert_eq!(
             rows,
             [
-                "lp__,accept_stat__,a_b,x.1.1,x.1.2",
-                "0,1,1e300,1,2.5",
-                "0,1,,-0.1,inf"
+                "lp__,accept_stat__,a_b,x.1.1,x.1.2,lp___",
+                "0,1,1e300,1,2.5,3",
+                "0,1,,-0.1,inf,4"
             ]
         );
         assert!(text.contains("# num_samples = 2\n") || text.contains("#     num_samples = 2\n"));

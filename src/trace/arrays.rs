@@ -192,7 +192,8 @@ impl Machine<'_> {
         let variance = self.elementwise(
             BinaryFn::Div,
             &total,
-            &Tensor::real(n - 1.0),
+            // Of no elements as of one: 0 / 0.
+            &Tensor::real((n - 1.0).max(0.0)),
             Kind::Real,
             span,
         )?;

@@ -196,6 +196,7 @@ pub(super) struct Extent {
     nodes: usize,
     terms: usize,
     sites: usize,
+    has_nan: bool,
 }
 
 impl NoiseGraph {
@@ -205,6 +206,7 @@ impl NoiseGraph {
             nodes: self.nodes.len(),
             terms: self.terms.len(),
             sites: self.sites.len(),
+            has_nan: self.nan_origin.is_some(),
         }
     }
 
@@ -218,6 +220,8 @@ impl NoiseGraph {
         self.sites[after.sites..]
             .iter_mut()
             .for_each(|s| s.span = span);
+        let nan = self.nan_origin.as_mut().filter(|_| !after.has_nan);
+        nan.into_iter().for_each(|(at, _)| *at = span);
     }
 
     /// A graph without nodes that has room for some.

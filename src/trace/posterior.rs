@@ -201,5 +201,8 @@ fn inside(error: &TraceError, posterior: &Posterior, span: Span) -> TraceError {
         "in the program of `{}`: {}",
         posterior.file, error.report.message
     );
-    TraceError::model("odp::trace::posterior", message, span, "drawn here")
+    TraceError {
+        class: error.class,
+        ..TraceError::model("odp::trace::posterior", message, span, "drawn here")
+    }
 }

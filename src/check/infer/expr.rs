@@ -220,8 +220,23 @@ impl Infer<'_> {
         self.join_draws(start, middle);
         if let (Some(a), Some(b)) = (&then.value, otherwise.and_then(|b| b.value.as_ref())) {
             self.arms_agree((&first, a), (&second, b));
+            if cond.value.random.is_some() {
+                self.axes_agree((&first, a), (&second, b));
+            }
         }
         first.join(second)
+    }
+
+    /// Chance decides how long an array is, and not whether there is one.
+    fn axes_agree(&mut self, (first, a): (&Value, &Expr), (second, b): (&Value, &Expr)) {
+        let numbers = |ty: &Ty| matches!(ty.parts().0, Ty::Bool | Ty::Int | Ty::Real | Ty::Never);
+        let axes = |value: &Value| value.ty.parts().1.len();
+        let known = [first, second]
+            .iter()
+            .all(|v| v.ty != Ty::Never && numbers(&v.ty));
+        if known && axes(first) != axes(second) {
+            self.tell_arms((first, a), (second, b));
+        }
     }
 
     /// No bool becomes a number because the other arm is one.
@@ -232,6 +247,10 @@ impl Infer<'_> {
         if !(number(x) && other(y) || other(x) && number(y)) {
             return;
         }
+        self.tell_arms((first, a), (second, b));
+    }
+
+    fn tell_arms(&mut self, (first, a): (&Value, &Expr), (second, b): (&Value, &Expr)) {
         let seen = |infer: &Self, value: &Value, e: &Expr| {
             infer.seen(&Arg {
                 value: value.clone(),
