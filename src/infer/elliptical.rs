@@ -42,6 +42,10 @@ impl Engine for Elliptical {
         &[WARMUP, THIN, ABOUT]
     }
 
+    fn ends_anywhere(&self) -> bool {
+        true
+    }
+
     fn run(&self, target: &dyn Target, settings: &Settings) -> Result<Outcome, InferError> {
         settings.options.check(self.options())?;
         chains::run(self.name(), &mut Slices { turn: 0 }, target, settings)

@@ -159,6 +159,11 @@ pub trait Engine: Send + Sync {
         false
     }
 
+    /// Whether it draws one after another, and ends between two of them when time is up.
+    fn ends_anywhere(&self) -> bool {
+        false
+    }
+
     /// Draws from N(z; 0, I)·r(z)/Z.
     ///
     /// # Errors

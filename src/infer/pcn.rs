@@ -27,6 +27,10 @@ impl Engine for Pcn {
         &[WARMUP, THIN, ABOUT]
     }
 
+    fn ends_anywhere(&self) -> bool {
+        true
+    }
+
     fn run(&self, target: &dyn Target, settings: &Settings) -> Result<Outcome, InferError> {
         settings.options.check(self.options())?;
         chains::run(

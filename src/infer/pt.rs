@@ -64,6 +64,10 @@ impl Engine for Pt {
         ]
     }
 
+    fn ends_anywhere(&self) -> bool {
+        true
+    }
+
     fn run(&self, target: &dyn Target, settings: &Settings) -> Result<Outcome, InferError> {
         let o = &settings.options;
         o.check(self.options())?;

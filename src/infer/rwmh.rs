@@ -28,6 +28,10 @@ impl Engine for Rwmh {
         &[WARMUP, THIN, ABOUT]
     }
 
+    fn ends_anywhere(&self) -> bool {
+        true
+    }
+
     fn run(&self, target: &dyn Target, settings: &Settings) -> Result<Outcome, InferError> {
         settings.options.check(self.options())?;
         let first = (2.38 / (target.dim().max(1) as f64).sqrt()).ln();

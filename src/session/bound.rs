@@ -508,7 +508,8 @@ impl Bound {
             }
         }
         // What is kept goes on later, with all of its draws.
-        let budget = request.time_budget.filter(|_| request.checkpoint.is_none());
+        let together = !engine.ends_anywhere() && request.checkpoint.is_none();
+        let budget = request.time_budget.filter(|_| together);
         let paced = self.pace(&mut settings, budget);
         let mut outcome = self.outcome(engine, &settings, request.checkpoint.as_ref())?;
         outcome.warnings.extend(paced);

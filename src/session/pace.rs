@@ -1,6 +1,6 @@
 //! How many draws a time budget has room for.
 //!
-//! An engine asks its budget between iterations, and one iteration works on all draws together: of millions, it alone may take
+//! Most engines ask their budget between iterations, and one iteration works on all draws together: of millions, it alone may take
 //! longer than the whole run was to. So a few prior executions are timed before, with all that is done for each draw.
 
 use std::time::{Duration, Instant};
@@ -106,6 +106,17 @@ mod tests {
         assert_eq!(answer.draws.n, answer.record.draws.n);
         let told = answer.warnings.join("\n");
         assert!(told.contains("of 50000000 draws"), "{told}");
+    }
+
+    #[test]
+    fn chains_end_by_themselves() {
+        let request = InferRequest {
+            draws: 300_000,
+            time_budget: Some(Duration::from_millis(300)),
+            ..InferRequest::new("nuts", 1)
+        };
+        let answer = infer(&request).unwrap();
+        assert!(!answer.warnings.join("\n").contains("room"));
     }
 
     #[test]
