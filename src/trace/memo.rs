@@ -98,7 +98,10 @@ impl Machine<'_> {
             return None;
         }
         let each = noise.len() / addresses.len();
-        let place = |a: &u128| self.graph.layout.get(&address_of(*a, law, each)).copied();
+        let place = |a: &u128| {
+            let own = self.own_address(address_of(*a, law, each))?;
+            self.graph.layout.get(&own).copied()
+        };
         let (first, _) = place(&addresses[0])?;
         let in_order = |(i, a)| place(a) == Some((first + i * each, each));
         if !addresses.iter().enumerate().all(in_order) {
@@ -118,8 +121,10 @@ impl Machine<'_> {
         // is known can be drawn by everybody, whether it is read or not.
         let known = params.iter().all(|p| self.graph.constant(*p).is_some());
         self.graph.sites[site].mask = match covered {
-            Some(m) if self.reads_noise_after(m, x) && !known => return None,
-            Some(m) if self.reads_noise_after(m, x) => None,
+            Some(m) if self.reads_noise_after(m, x) => match known {
+                true => None,
+                false => return None,
+            },
             covered => covered,
         };
         Some(x)

@@ -6,7 +6,7 @@
 //! What that program observes is in its sampler already and weighs nothing here. Choices that reach none of its data were not
 //! learned; they draw noise of their own.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::address::Address;
@@ -29,8 +29,6 @@ pub(super) struct Embedded {
     noise: Tensor,
     /// Where the call stands.
     outer: Address,
-    /// Addresses of discrete choices that were made.
-    taken: HashSet<u128>,
 }
 
 impl Machine<'_> {
@@ -67,7 +65,6 @@ impl Machine<'_> {
                 .collect(),
             noise,
             outer: self.absolute(outer),
-            taken: HashSet::new(),
         });
         inner.steps = self.steps;
         let before = self.graph.extent();
@@ -117,6 +114,15 @@ impl Machine<'_> {
         }
     }
 
+    /// Where the noise of a choice stands in this graph; `None` where a sampler draws it.
+    pub(super) fn own_address(&self, address: u128) -> Option<u128> {
+        match &self.embedded {
+            None => Some(address),
+            Some(inside) if inside.places.contains_key(&(address, 0)) => None,
+            Some(inside) => Some(inside.outer.under(address).here()),
+        }
+    }
+
     /// The noise of a draw of a program that runs inside another one.
     pub(super) fn noise_inside(
         &mut self,
@@ -147,12 +153,9 @@ impl Machine<'_> {
         law: &dyn Describe,
         span: Span,
     ) -> Result<Noise> {
-        let inside = self.embedded.as_mut().expect("only called inside");
-        // A second choice at a discrete address has noise of its own, as where it was traced alone.
-        let again = law.is_discrete() && !inside.taken.insert(address);
+        let inside = self.embedded.as_ref().expect("only called inside");
         let learned: Vec<Option<u32>> = (0..each)
             .map(|k| inside.places.get(&(address, k)).copied())
-            .map(|place| place.filter(|_| !again))
             .collect();
         let (noise, own) = (inside.noise.clone(), inside.outer.under(address).here());
         let places: Option<Vec<u32>> = learned.iter().copied().collect();

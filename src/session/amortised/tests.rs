@@ -339,6 +339,31 @@ fn a_posterior_is_another_programs_prior() {
     assert!((figure("b").0 - 0.3).abs() < 0.035, "{:?}", figure("b"));
 }
 
+/// The same choices stand at the same places of both programs, and in a memoised function: each program's are its own.
+#[test]
+fn choices_of_two_programs_are_not_one() {
+    let head = "sample mu ~ Normal(1, 2)\nvar c = false\nif mu > -50 { c = sample Flip(0.3) }\nmemo fn m(i) { sample Flip(0.5) }\nlet d = c and m(0)\n";
+    let inner =
+        format!("data y: real[8]\n{head}observe y ~ Normal(mu, 1.5)\nreturn {{ c, d, m: m(0) }}\n");
+    let sampler = trained(&inner, "{}", &SHORT).unwrap();
+    let outer = format!(
+        "data z: real[8]\n{head}let first = posterior(\"s.odpz\", \"d.json\")\nlet p = first()\nreturn {{ other: int(p.c != c), wrong: int(p.d != (p.c and p.m)), apart: int(p.m != m(0)), d }}\n"
+    );
+    let y = "[2.1, 3.3, 0.4, 2.7, 1.9, 2.2, 3.8, 1.0]";
+    let program = beside(&sampler, &format!("{{\"y\": {y}}}"), &outer).unwrap();
+    let data = inputs(&format!("{{\"z\": {y}}}"));
+    let bound = program.bind(&data, &Limits::default()).unwrap();
+    let answer = bound.infer(&InferRequest::new("prior", 1)).unwrap();
+    let mean = |name: &str| {
+        let found = answer.parameters.iter().find(|(n, _)| n == name);
+        found.expect("an output").1.mean.unwrap()
+    };
+    // 4000 draws: standard errors of .008.
+    assert!((mean("other") - 0.42).abs() < 0.04, "{}", mean("other"));
+    assert!((mean("apart") - 0.5).abs() < 0.04, "{}", mean("apart"));
+    assert_eq!(mean("wrong"), 0.0);
+}
+
 #[test]
 fn a_posterior_that_cannot_be_drawn_from_is_refused_where_it_is_named() {
     let sampler = trained(NORMAL, "{}", &LEAST).unwrap();
