@@ -19,7 +19,7 @@ pub use chains::{ess_bulk, ess_mean, ess_tail, rhat};
 pub use loo::{Criterion, loo, waic};
 pub use moments::mean_sd;
 pub use output::{Draws, Output, OutputKind};
-pub use pareto::{khat_threshold, psis};
+pub use pareto::{ALL_BUT_EQUAL, khat_threshold, psis};
 pub use particles::grouped_ess;
 pub use summary::{Dependence, Summary, summarize};
 pub use uniformity::{chi_square, counts_below, ecdf_band, ecdf_p};

@@ -7,6 +7,10 @@
 /// Weights below this (relative to the largest) are no tail: log of the smallest normal double.
 const CUTOFF: f64 = -708.396_418_532_264_1;
 
+/// Weights whose largest is below this many times the mean have no tail to speak of, whatever a Pareto fit sees in their
+/// bounded ripples.
+pub const ALL_BUT_EQUAL: f64 = 5.0;
+
 /// Smooths unnormalised log weights `[n]`; returns them (not normalised) with the shape k̂ of the generalised Pareto
 /// distribution fitted to their tail, the 3√n (at most n/5) largest.
 ///

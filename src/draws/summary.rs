@@ -22,6 +22,9 @@ pub enum Dependence<'a> {
     Chains(usize),
     /// Particles: draws with the same number `[n]` descend from the same one.
     Lineage(&'a [u32]),
+    /// Resampled from weighted ones: draws with the same number `[n]` come from the same one, and no quantity is worth more than
+    /// so many independent draws.
+    Resampled(&'a [u32], f64),
     /// Together worth so many independent draws.
     Worth(f64),
 }
@@ -199,26 +202,27 @@ fn worth(
                 rhat: rhat(&filled, chains),
             }
         }
-        Dependence::Lineage(groups) => {
-            let filled = fill(x, mean);
-            let q = quantiles(&filled, None, &[0.05, 0.95]);
-            let grouped = |x: &[f64]| {
-                let ess = grouped_ess(x, groups);
-                present * if ess.is_nan() { x.len() as f64 } else { ess }
-            };
-            let below = |q: f64| {
-                filled
-                    .iter()
-                    .map(|v| f64::from(u8::from(*v <= q)))
-                    .collect::<Vec<f64>>()
-            };
-            Worth {
-                mean: Some(grouped(&filled)),
-                bulk: Some(grouped(&rank_normalised(&filled))),
-                tail: Some(grouped(&below(q[0])).min(grouped(&below(q[1])))),
-                rhat: None,
-            }
-        }
+        Dependence::Lineage(groups) => related(&fill(x, mean), groups, x.len() as f64, present),
+        Dependence::Resampled(groups, most) => related(&fill(x, mean), groups, most, present),
+    }
+}
+
+/// What draws `x` are worth that are related within groups, and together worth `most` at most.
+fn related(x: &[f64], groups: &[u32], most: f64, present: f64) -> Worth {
+    let q = quantiles(x, None, &[0.05, 0.95]);
+    let grouped = |x: &[f64]| {
+        let ess = grouped_ess(x, groups);
+        present * if ess.is_nan() { most } else { ess.min(most) }
+    };
+    let below = |q: f64| {
+        let is_below = x.iter().map(|v| f64::from(u8::from(*v <= q)));
+        is_below.collect::<Vec<f64>>()
+    };
+    Worth {
+        mean: Some(grouped(x)),
+        bulk: Some(grouped(&rank_normalised(x))),
+        tail: Some(grouped(&below(q[0])).min(grouped(&below(q[1])))),
+        rhat: None,
     }
 }
 

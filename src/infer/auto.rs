@@ -6,6 +6,7 @@ use super::enumerate::finite_sites;
 use super::modes::{self, Modes};
 use super::nuts::Nuts;
 use super::{Engine, InferError, OptionSpec, Options, Outcome, Settings, engines, find};
+use crate::draws::grouped_ess;
 use crate::lower::Target;
 
 /// Executions up to which enumeration is the first choice.
@@ -55,15 +56,23 @@ impl Engine for Auto {
             if answer.reliable || answer.interrupted || settings.budget.exhausted() {
                 break;
             }
-            let other = find(name)?.run(target, &plain)?;
-            if other.reliable && !less_evidence(&other, &answer) {
-                let why =
-                    format!("{first} could not be trusted here, and {name} passes its own checks");
-                answer = Outcome {
-                    chosen: Some((name, why)),
-                    ..other
-                };
+            if name == "elliptical" && too_dear(target.structure().size, settings.n_draws) {
+                continue;
             }
+            let other = find(name)?.run(target, &plain)?;
+            let why = match other.reliable {
+                _ if less_evidence(&other, &answer) => continue,
+                true => "passes its own checks",
+                false if is_worth_more(&other, &answer) => {
+                    "has more effective draws, though it does not pass its own checks either"
+                }
+                false => continue,
+            };
+            let why = format!("{first} could not be trusted here, and {name} {why}");
+            answer = Outcome {
+                chosen: Some((name, why)),
+                ..other
+            };
         }
         // The diffusion engine counts what it was given as its own.
         if let Some(seen) =
@@ -145,7 +154,7 @@ pub fn choose(target: &dyn Target) -> (&'static str, String) {
 }
 
 /// Operations from which on batches, which the diffusion sampler has, beat the single gradients of chains.
-const LARGE: usize = 4000;
+const LARGE: usize = 40_000;
 /// The share of a second mode that is let go.
 const SLIGHT: f64 = 0.01;
 
@@ -185,6 +194,35 @@ fn second_opinions(first: &str, target: &dyn Target) -> &'static [&'static str] 
     }
 }
 
+/// Numbers that chains may compute as a second opinion, about a minute's work.
+const DEAR: f64 = 2e10;
+/// Evaluations that a draw of chains takes where they mix slowly: at most 200 steps of about five.
+const SLOW: f64 = 1000.0;
+
+/// Whether chains that mix slowly would take minutes over a program of so many numbers: they are no second opinion then. Known before they run, so that results do
+/// not depend on a clock.
+fn too_dear(size: usize, n_draws: usize) -> bool {
+    n_draws as f64 * SLOW * size as f64 > DEAR
+}
+
+/// Whether an answer, neither being trusted, has clearly more effective draws. Chains have no evidence to compare: they may
+/// all stand in one mode, and are not taken.
+fn is_worth_more(answer: &Outcome, before: &Outcome) -> bool {
+    answer.log_z.is_some() && effective(answer) > 2.0 * effective(before)
+}
+
+/// Effective draws: of weighted paths, or of particles of which some descend from one.
+fn effective(outcome: &Outcome) -> f64 {
+    let noise = &outcome.noise;
+    let Some(lineage) = &noise.lineage else {
+        return outcome.diagnostics.is_ess.unwrap_or(0.0);
+    };
+    let column =
+        |j: usize| -> Vec<f64> { noise.z.iter().skip(j).step_by(noise.dim).copied().collect() };
+    let each = (0..noise.dim).map(|j| grouped_ess(&column(j), lineage));
+    each.fold(noise.n as f64, f64::min)
+}
+
 /// Whether an answer found clearly less evidence than one before it: it misses what that one has seen.
 fn less_evidence(answer: &Outcome, before: &Outcome) -> bool {
     answer
@@ -210,6 +248,41 @@ mod tests {
         assert_eq!(choose(&linear().target).0, "nuts");
         let rough = Written::new(20, |_| 0.0).constrained(|z| (-z[0]).max(0.0));
         assert_eq!(choose(&rough).0, "diffusion");
+    }
+
+    #[test]
+    fn of_answers_that_are_not_trusted_more_effective_draws_with_evidence_are_kept() {
+        use crate::infer::{LogZ, Noise};
+        let answer = |estimate: Option<f64>, groups: u32| Outcome {
+            noise: Noise {
+                z: (0..400).map(|i| f64::from(i * 7 % 400)).collect(),
+                n: 400,
+                dim: 1,
+                chains: 1,
+                log_weights: None,
+                // Neighbours in value descend from one particle.
+                lineage: Some((0..400).map(|i| i * 7 % 400 * groups / 400).collect()),
+            },
+            log_z: estimate.map(|estimate| LogZ {
+                estimate,
+                se: 0.1,
+                elbo: None,
+                eubo: None,
+            }),
+            ..Outcome::default()
+        };
+        let mut paths = answer(Some(-3.0), 400);
+        paths.noise.lineage = None;
+        paths.diagnostics.is_ess = Some(10.0);
+        assert!(is_worth_more(&answer(Some(-3.0), 400), &paths));
+        assert!(!is_worth_more(&answer(Some(-3.0), 2), &paths));
+        assert!(!is_worth_more(&answer(None, 400), &paths));
+        assert!(!is_worth_more(&paths, &answer(Some(-3.0), 400)));
+    }
+
+    #[test]
+    fn chains_are_no_second_opinion_of_what_takes_them_minutes() {
+        assert!(!too_dear(1000, 4000) && too_dear(10_000, 4000));
     }
 
     #[test]

@@ -99,10 +99,7 @@ impl Glider {
             accepted += ratio.min(0.0).exp();
             if u.ln() < ratio {
                 cloud.z[i * d..(i + 1) * d].copy_from_slice(&flock.z[i * d..(i + 1) * d]);
-                cloud.scores[i] = Score {
-                    log_r: flock.log_r[i],
-                    violation: 0.0,
-                };
+                cloud.scores[i] = Score::of(flock.log_r[i]);
             }
         }
         let share = accepted / n as f64;
@@ -155,6 +152,7 @@ impl Flock<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::infer::Evaluations;
     use crate::infer::temper::score;
     use crate::infer::testing::linear;
 
@@ -169,7 +167,7 @@ mod tests {
             dim: d,
         };
         fill_normal(&mut cloud.z, &mut rng);
-        score(&case.target, &cloud.z, false, &mut cloud.scores);
+        cloud.scores = score(&case.target, &cloud.z, false, &mut Evaluations::default());
         let standard = Gaussian::standard(d);
         // At exponent 0 the law is the prior's: exact draws must stay so, whatever the steps.
         let mut glider = Glider::new();

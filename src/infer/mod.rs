@@ -29,6 +29,7 @@ mod population;
 mod prior;
 mod proposals;
 mod pt;
+mod refresh;
 mod rwmh;
 pub mod smc;
 mod temper;

@@ -7,10 +7,11 @@
 use rand::RngExt;
 use rayon::prelude::*;
 
+use super::Evaluations;
 use super::drift::{Drift, correlation, drift};
 use super::flight::Glider;
 use super::proposals::{Kind, Shape, kinds};
-use super::temper::{Level, Score, score};
+use super::temper::{Level, Road, Score};
 use crate::base::Seed;
 use crate::lower::Target;
 
@@ -20,6 +21,8 @@ const BLOCK: usize = 256;
 const EVEN: f64 = 0.25;
 /// Shares of the particles that count as a coordinate's tails.
 const TAIL: f64 = 0.05;
+/// At a learned sampler's levels every so many steps offer each particle a fresh path to where it is.
+const WALK_ANEW: u64 = 3;
 /// Weight of the newest step in the running figures.
 const RECENT: f64 = 0.4;
 
@@ -111,8 +114,8 @@ impl Repertoire {
         &mut self,
         cloud: &mut Cloud,
         level: Level,
-        target: &dyn Target,
-        evaluations: &mut u64,
+        road: Road,
+        spent: &mut Evaluations,
     ) -> f64 {
         let (n, d) = (cloud.n(), cloud.dim);
         self.step += 1;
@@ -136,9 +139,24 @@ impl Repertoire {
                     *chosen = (kind, shape.propose(this.kinds[kind], z, p, &mut rng));
                 }
             });
-        let mut scores = Vec::new();
-        *evaluations += score(target, &proposals, level.is_soft(), &mut scores);
-        self.accept(cloud, level, &proposals, &scores, &chosen)
+        let scores = road.score(level, &proposals, seed.child("score", step), spent);
+        let share = self.accept(cloud, level, &proposals, &scores, &chosen);
+        if level.is_learned() && step.is_multiple_of(WALK_ANEW) {
+            self.walk_anew(cloud, level, road, spent);
+        }
+        share
+    }
+
+    /// Offers each particle a fresh path to where it is: one whose path happened to be good would not leave it.
+    fn walk_anew(&self, cloud: &mut Cloud, level: Level, road: Road, spent: &mut Evaluations) {
+        let fresh = road.score(level, &cloud.z, self.seed.child("walk", self.step), spent);
+        let mut rng = self.seed.stream("walk", self.step);
+        for (old, new) in cloud.scores.iter_mut().zip(fresh) {
+            let u: f64 = rng.random();
+            if u.ln() < level.energy(new) - level.energy(*old) {
+                *old = new;
+            }
+        }
     }
 
     /// Moves each particle along a trajectory, where log r is smooth; returns the share that was accepted.
@@ -147,15 +165,15 @@ impl Repertoire {
         cloud: &mut Cloud,
         level: Level,
         target: &dyn Target,
-        gradients: &mut u64,
+        spent: &mut Evaluations,
     ) -> f64 {
         self.step += 1;
         let n = cloud.n();
         let shapes = &self.shapes;
         let shape = |i: usize| shapes[usize::from(i >= n / 2)].gaussian();
         let seed = self.seed.child("glide", self.step);
-        let (share, spent) = self.glider.glide(cloud, level, target, shape, seed);
-        *gradients += spent;
+        let (share, gradients) = self.glider.glide(cloud, level, target, shape, seed);
+        spent.gradient += gradients;
         share
     }
 

@@ -15,7 +15,7 @@ pub struct Noise {
     pub chains: usize,
     /// Unnormalised log weights `[n]`; `None` where all are equal.
     pub log_weights: Option<Vec<f64>>,
-    /// For particles: draws with the same number descend from the same particle and may be correlated (see
+    /// For particles and resampled paths: draws with the same number descend from the same one and may be correlated (see
     /// [`crate::draws::grouped_ess`]). `None` where draws are independent or form chains.
     pub lineage: Option<Vec<u32>>,
 }
@@ -170,6 +170,9 @@ impl Outcome {
         match (weights, &self.noise.lineage, self.equal_weight_ess) {
             (Some(w), ..) if self.exact => Dependence::Exact(w),
             (Some(w), ..) => Dependence::Weighted(w),
+            (None, Some(lineage), Some(ess)) if self.diagnostics.is_ess.is_some() => {
+                Dependence::Resampled(lineage, ess)
+            }
             (None, Some(lineage), _) => Dependence::Lineage(lineage),
             (None, None, Some(ess)) => Dependence::Worth(ess),
             (None, None, None) => Dependence::Chains(self.noise.chains),

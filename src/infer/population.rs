@@ -1,11 +1,12 @@
-//! Adaptive tempered sequential Monte Carlo: particles from the prior, carried to the posterior level by level.
+//! Adaptive tempered sequential Monte Carlo: particles from the prior, or from a learned sampler, carried to the posterior
+//! level by level.
 //!
 //! ```text
-//! prior draws ─▶ weigh up to the next level (ESS ½) ─▶ resample ─▶ move until the start is forgotten ─▶ … ─▶ posterior
+//! first draws ─▶ weigh up to the next level (ESS ½) ─▶ resample ─▶ move until the start is forgotten ─▶ … ─▶ posterior
 //! ```
 //!
 //! log Z is the sum of the log mean weights. Its standard error comes from the particles' family tree: how unequally the
-//! prior draws have descendants.
+//! first draws have descendants.
 //!
 //! # Source
 //! Del Moral, Doucet & Jasra 2006 (samplers); Jasra et al. 2011 (adaptive levels); Chan & Lai 2013, Lee & Whiteley 2018
@@ -14,10 +15,11 @@
 use super::drift::{Drift, left_over};
 use super::gaussian::fill_normal;
 use super::moves::{Cloud, Repertoire};
-use super::temper::{INFINITE, Level, increments, next_level, score};
-use super::{Budget, InferError, Progress};
+use super::refresh::Refreshed;
+use super::temper::{INFINITE, Learned, Level, Road, Score, increments, next_level};
+use super::{Budget, Evaluations, InferError, Progress};
 use crate::base::{Bug, Seed, bites};
-use crate::draws::{log_mean_exp, normalized, psis, systematic};
+use crate::draws::{ALL_BUT_EQUAL, log_mean_exp, normalized, psis, systematic};
 use crate::lower::Target;
 use crate::store::packed;
 
@@ -26,8 +28,8 @@ const KEEP: f64 = 0.5;
 /// More levels than any sane target needs.
 const MAX_LEVELS: usize = 400;
 /// A stage's moves end when the particles' correlation with their start has fallen below this; at the last, below that.
-const FORGOTTEN: f64 = 0.3;
-const LAST_FORGOTTEN: f64 = 0.1;
+pub(crate) const FORGOTTEN: f64 = 0.3;
+pub(crate) const LAST_FORGOTTEN: f64 = 0.1;
 /// A stage may take this many times the nominal number of moves; the last one, this many more.
 const PATIENCE: usize = 3;
 const LAST_PATIENCE: usize = 8;
@@ -36,10 +38,8 @@ const FADING: f64 = 0.03;
 const LOOK: usize = 6;
 /// The last stage has so many times the nominal number first: its moves are a test of all stages before.
 const LAST_MOVES: usize = 4;
-/// Draws that are refreshed are looked at every so many moves.
-const SNAPSHOT: usize = 3;
 /// Noise coordinates above which gradients, where there are any, come in at once; below, where simpler moves fail.
-const MANY: usize = 12;
+pub(crate) const MANY: usize = 12;
 /// Numbers that an evaluation computes above which a trajectory takes seconds for all particles.
 const LARGE: usize = 10_000;
 /// Families that a Pareto tail can be fitted to.
@@ -217,6 +217,28 @@ fn carried(
     tempered(run, moves, seed, budget, progress)
 }
 
+/// Draws `n` particles of a target's posterior from a learned sampler's paths: SMC along the learned chain, in the place of
+/// the prior's levels.
+///
+/// # Errors
+/// As [`particles`].
+pub(crate) fn particles_from(
+    learned: &dyn Learned,
+    target: &dyn Target,
+    n: usize,
+    moves: usize,
+    seed: Seed,
+    budget: &Budget,
+    progress: &dyn Progress,
+) -> Result<Particles, InferError> {
+    let road = Road {
+        target,
+        learned: Some(learned),
+    };
+    let run = Run::on_paths(road, learned, n.max(2), seed);
+    tempered(run, moves, seed, budget, progress)
+}
+
 fn tempered(
     mut run: Run<'_>,
     moves: usize,
@@ -224,7 +246,7 @@ fn tempered(
     budget: &Budget,
     progress: &dyn Progress,
 ) -> Result<Particles, InferError> {
-    let target = run.target;
+    let target = run.road.target;
     let mut repertoire = Repertoire::new(target, seed.child("moves", 0));
     let moves = moves.max(1);
     while run.level != Level::POSTERIOR {
@@ -280,79 +302,8 @@ fn without_noise(target: &dyn Target, n: usize) -> Result<Particles, InferError>
     })
 }
 
-/// What a refreshing of draws came to.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Refreshed {
-    /// Mean acceptance of the moves.
-    pub acceptance: f64,
-    /// Evaluations of log r that were spent.
-    pub evaluations: u64,
-    /// Evaluations of the gradient.
-    pub gradients: u64,
-    /// How far the draws drifted: they should stand still in law.
-    pub(crate) drift: Drift,
-}
-
-/// Carries draws of a target's posterior on by at most `moves` exact moves, fitted to the draws themselves; fewer where they
-/// have forgotten their start before. `z: [n, dim]` and `log_r: [n]` are updated in place; `families: [n]` are those of
-/// related draws.
-pub fn refresh(
-    target: &dyn Target,
-    z: &mut Vec<f64>,
-    log_r: &mut [f64],
-    families: &[u32],
-    moves: usize,
-    seed: Seed,
-) -> Refreshed {
-    let dim = target.dim();
-    let mut done = Refreshed {
-        acceptance: 1.0,
-        ..Refreshed::default()
-    };
-    if dim == 0 || z.is_empty() {
-        return done;
-    }
-    let mut cloud = Cloud {
-        z: std::mem::take(z),
-        scores: Vec::new(),
-        dim,
-    };
-    done.evaluations += score(target, &cloud.z, false, &mut cloud.scores);
-    let mut repertoire = Repertoire::new(target, seed);
-    repertoire.fit(&cloud.z, target);
-    let smooth = target.structure().smooth && dim > 1;
-    let mut accepted = 0.0;
-    let mut snapshots = Vec::new();
-    let mut made = 0;
-    while made < moves {
-        // Trajectories where there are many dimensions, or where simpler moves have not been enough.
-        let third = smooth && made % 3 == 2;
-        let dull = || made > SNAPSHOT && repertoire.memory(&cloud) > FORGOTTEN;
-        accepted += if third && (dim > MANY || dull()) {
-            repertoire.glide(&mut cloud, Level::POSTERIOR, target, &mut done.gradients)
-        } else {
-            repertoire.sweep(&mut cloud, Level::POSTERIOR, target, &mut done.evaluations)
-        };
-        made += 1;
-        if 2 * made > moves && (moves - made).is_multiple_of(SNAPSHOT) {
-            snapshots.push(cloud.z.clone());
-            if repertoire.memory(&cloud) < LAST_FORGOTTEN {
-                break;
-            }
-        }
-    }
-    done.acceptance = accepted / made.max(1) as f64;
-    done.drift = repertoire.drift(&snapshots, families);
-    log_r
-        .iter_mut()
-        .zip(&cloud.scores)
-        .for_each(|(l, s)| *l = s.log_r);
-    *z = cloud.z;
-    done
-}
-
-/// Pareto k̂ of the families' shares.
-fn tail_of_families(shares: &[f64]) -> Option<f64> {
+/// Pareto k̂ of the shares that the families of so many first draws have.
+fn tail_of_families(shares: &[f64], origin: usize) -> Option<f64> {
     let log: Vec<f64> = shares
         .iter()
         .filter(|s| **s > 0.0)
@@ -361,7 +312,12 @@ fn tail_of_families(shares: &[f64]) -> Option<f64> {
     if log.len() < LEAST_FAMILIES {
         return None;
     }
-    psis(&log).1
+    let khat = psis(&log).1?;
+    let largest = shares.iter().copied().fold(0.0, f64::max) * origin as f64;
+    Some(match largest < ALL_BUT_EQUAL {
+        true => khat.min(0.5),
+        false => khat,
+    })
 }
 
 fn out_of_time() -> InferError {
@@ -372,7 +328,7 @@ fn out_of_time() -> InferError {
 
 /// A population on its way.
 struct Run<'a> {
-    target: &'a dyn Target,
+    road: Road<'a>,
     /// Whether moves may follow gradients.
     glides: bool,
     cloud: Cloud,
@@ -384,14 +340,13 @@ struct Run<'a> {
     log_z: f64,
     variance: f64,
     khat: Option<f64>,
-    /// Nats that the mean log r of this level's particles may still be off.
+    /// Nats that log Z's slope at this level may still be off.
     restless: f64,
     /// The same, added up over the levels' distances in β.
     unrest: f64,
     drift: Drift,
     schedule: Vec<f64>,
-    evaluations: u64,
-    gradients: u64,
+    spent: Evaluations,
     acceptance: f64,
     reached: f64,
     /// Median violation at each level of the penalty phase.
@@ -400,24 +355,18 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    /// Prior draws, at the level that the road begins with.
-    fn start(
-        target: &'a dyn Target,
-        n: usize,
-        seed: Seed,
-        budget: &Budget,
-    ) -> Result<Run<'a>, InferError> {
-        let dim = target.dim();
-        let mut run = Run {
-            target,
+    /// Nothing yet, of `n` first draws.
+    fn new(road: Road<'a>, n: usize, seed: Seed) -> Run<'a> {
+        Run {
+            road,
             glides: true,
             cloud: Cloud {
                 z: Vec::new(),
                 scores: Vec::new(),
-                dim,
+                dim: road.target.dim(),
             },
             level: Level::Prior,
-            lineage: Vec::new(),
+            lineage: (0..n as u32).collect(),
             origin: n,
             prior_share: 0.0,
             log_z: 0.0,
@@ -427,23 +376,38 @@ impl<'a> Run<'a> {
             unrest: 0.0,
             drift: Drift::default(),
             schedule: Vec::new(),
-            evaluations: 0,
-            gradients: 0,
+            spent: Evaluations::default(),
             acceptance: 1.0,
             reached: 0.0,
             violations: Vec::new(),
             seed,
-        };
+        }
+    }
+
+    /// Prior draws, at the level that the road begins with.
+    fn start(
+        target: &'a dyn Target,
+        n: usize,
+        seed: Seed,
+        budget: &Budget,
+    ) -> Result<Run<'a>, InferError> {
+        let mut run = Run::new(Road::from_prior(target), n, seed);
         run.cloud = run.prior_draws(n, 0);
         let alive = run.alive();
         run.prior_share = alive.len() as f64 / n as f64;
         if alive.len() * 10 < n && !run.soften() {
             run.search(n, budget)?;
         }
-        if run.lineage.is_empty() {
-            run.lineage = (0..n as u32).collect();
-        }
         Ok(run)
+    }
+
+    /// Ends of a learned sampler's paths.
+    fn on_paths(road: Road<'a>, learned: &dyn Learned, n: usize, seed: Seed) -> Run<'a> {
+        let mut run = Run::new(road, n, seed);
+        (run.cloud.z, run.cloud.scores) = learned.draw(n, seed.child("paths", 0), &mut run.spent);
+        run.level = Level::Learned(0.0);
+        run.prior_share = run.alive().len() as f64 / n as f64;
+        run
     }
 
     fn prior_draws(&mut self, n: usize, round: usize) -> Cloud {
@@ -454,8 +418,13 @@ impl<'a> Run<'a> {
             dim,
         };
         fill_normal(&mut cloud.z, &mut self.seed.stream("prior", round as u64));
-        self.evaluations += score(self.target, &cloud.z, false, &mut cloud.scores);
+        cloud.scores = self.scores(Level::Prior, &cloud.z);
         cloud
+    }
+
+    fn scores(&mut self, level: Level, z: &[f64]) -> Vec<Score> {
+        let seed = self.seed.child("scores", self.schedule.len() as u64);
+        self.road.score(level, z, seed, &mut self.spent)
     }
 
     fn alive(&self) -> Vec<usize> {
@@ -466,8 +435,9 @@ impl<'a> Run<'a> {
 
     /// Starts on the penalty phase, if the target's softened constraints give some direction.
     fn soften(&mut self) -> bool {
-        let mut scores = Vec::new();
-        self.evaluations += score(self.target, &self.cloud.z, true, &mut scores);
+        let z = std::mem::take(&mut self.cloud.z);
+        let scores = self.scores(Level::Soft(0.0), &z);
+        self.cloud.z = z;
         let some = scores
             .iter()
             .find(|s| s.violation.is_finite())
@@ -514,11 +484,11 @@ impl<'a> Run<'a> {
     }
 
     fn nothing_found(&self) -> InferError {
-        let (failed, evaluated) = self.target.failures();
+        let (failed, evaluated) = self.road.target.failures();
         match failed > 0 && failed == evaluated {
             true => InferError::AllFailed { failed },
             false => InferError::ImpossibleEvidence {
-                tried: self.evaluations,
+                tried: self.spent.log_r,
             },
         }
     }
@@ -551,9 +521,9 @@ impl<'a> Run<'a> {
         let shares = self.family_shares(&weights);
         let sum: f64 = shares.iter().map(|s| s * s).sum();
         self.variance = (sum - 1.0 / self.origin as f64).max(0.0);
-        self.khat = tail_of_families(&shares);
-        if let (Level::Hard(from), Level::Hard(to)) = (self.level, to) {
-            self.unrest += self.restless * (to - from);
+        self.khat = tail_of_families(&shares, self.origin);
+        if !self.level.is_soft() && !to.is_soft() && self.level != Level::Prior {
+            self.unrest += self.restless * (to.beta() - self.level.beta());
         }
         let round = self.schedule.len() as u64 + 1;
         let picked = systematic(
@@ -567,7 +537,9 @@ impl<'a> Run<'a> {
         self.level = to;
         self.schedule.push(to.beta());
         if !stay_hard {
-            self.evaluations += score(self.target, &self.cloud.z, false, &mut self.cloud.scores);
+            let z = std::mem::take(&mut self.cloud.z);
+            self.cloud.scores = self.scores(to, &z);
+            self.cloud.z = z;
         }
         Ok(())
     }
@@ -599,14 +571,15 @@ impl<'a> Run<'a> {
         };
         let most = moves * patience;
         let least = (moves / 3).max(2);
-        let before = self.log_r();
+        let before = self.slopes();
         let smooth = self.glides
-            && self.target.structure().smooth
+            && self.road.target.structure().smooth
             && !self.level.is_soft()
+            && !self.level.is_learned()
             && self.cloud.dim > 1;
         let many = self.cloud.dim > MANY;
         // Trajectories are dear where programs are large, and come often where levels are many.
-        let most_glides = match (self.target.structure().size > LARGE, last) {
+        let most_glides = match (self.road.target.structure().size > LARGE, last) {
             (true, true) => 2,
             (true, false) => 0,
             (false, false) if many => 1,
@@ -618,19 +591,10 @@ impl<'a> Run<'a> {
             let glide = smooth && done % 3 == 2 && (many || done > least) && glides < most_glides;
             accepted += if glide {
                 glides += 1;
-                repertoire.glide(
-                    &mut self.cloud,
-                    self.level,
-                    self.target,
-                    &mut self.gradients,
-                )
+                let target = self.road.target;
+                repertoire.glide(&mut self.cloud, self.level, target, &mut self.spent)
             } else {
-                repertoire.sweep(
-                    &mut self.cloud,
-                    self.level,
-                    self.target,
-                    &mut self.evaluations,
-                )
+                repertoire.sweep(&mut self.cloud, self.level, self.road, &mut self.spent)
             };
             done += 1;
             if done < least {
@@ -647,7 +611,7 @@ impl<'a> Run<'a> {
                 before_that = memory;
             }
         }
-        self.restless = left_over(&before, &self.log_r(), &self.lineage);
+        self.restless = left_over(&before, &self.slopes(), &self.lineage);
         if last {
             self.drift = repertoire.drift(std::slice::from_ref(&self.cloud.z), &self.lineage);
         }
@@ -665,19 +629,23 @@ impl<'a> Run<'a> {
         );
     }
 
-    /// log r of each particle, its far tails drawn in.
-    fn log_r(&self) -> Vec<f64> {
-        let log_r: Vec<f64> = self.cloud.scores.iter().map(|s| s.log_r).collect();
-        let mut sorted = log_r.clone();
+    /// Of each particle, what log Z's slope in β is the mean of, its far tails drawn in.
+    fn slopes(&self) -> Vec<f64> {
+        let slope = |s: &Score| match self.level {
+            Level::Learned(_) => s.path,
+            _ => s.log_r,
+        };
+        let slopes: Vec<f64> = self.cloud.scores.iter().map(slope).collect();
+        let mut sorted = slopes.clone();
         sorted.sort_by(f64::total_cmp);
         let far = sorted.len() / 200;
         let (low, high) = (sorted[far], sorted[sorted.len() - 1 - far]);
-        log_r.iter().map(|l| l.clamp(low, high)).collect()
+        slopes.iter().map(|l| l.clamp(low, high)).collect()
     }
 
     fn place(&self) -> String {
         match self.level {
-            Level::Hard(beta) => format!("exponent {beta:.3}"),
+            Level::Hard(beta) | Level::Learned(beta) => format!("exponent {beta:.3}"),
             _ => "meeting the constraints".to_string(),
         }
     }
@@ -696,8 +664,8 @@ impl<'a> Run<'a> {
             modes: repertoire.has_modes(),
             drift: self.drift,
             schedule: self.schedule,
-            evaluations: self.evaluations,
-            gradients: self.gradients,
+            evaluations: self.spent.log_r,
+            gradients: self.spent.gradient,
             acceptance: self.acceptance,
             lineage: self.lineage,
             memory,

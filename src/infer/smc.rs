@@ -7,7 +7,8 @@ use std::time::Instant;
 use rand::RngExt;
 
 use super::population::{DRIFTING, HEAVY, RESTLESS};
-pub use super::population::{Particles, Refreshed, particles, refresh};
+pub use super::population::{Particles, particles};
+pub use super::refresh::{Refreshed, refresh};
 use super::{
     Diagnostics, Engine, Evaluations, InferError, LogZ, Noise, OptionSpec, Outcome, Settings,
     Timing,
@@ -99,7 +100,7 @@ impl Engine for Smc {
         outcome.interrupted = settings.budget.interrupted();
         let (failed, evaluated) = target.failures();
         outcome.diagnostics.failed_rate = Some(failed as f64 / evaluated.max(1) as f64);
-        judge(&mut outcome, &populations, settings.n_draws);
+        judge(&mut outcome, &populations, settings.n_draws, &WORDS);
         if populations.len() < count {
             outcome.warnings.push(format!(
                 "time ran out after {} of {count} populations",
@@ -115,8 +116,21 @@ fn default_particles(n_draws: usize, dim: usize) -> usize {
     (2 * n_draws).max(8192).min(affordable).max(n_draws)
 }
 
+/// What an answer's findings call the draws that particles descend from, and what may help.
+pub(crate) struct Words {
+    pub first: &'static str,
+    pub more_moves: &'static str,
+    pub more_particles: &'static str,
+}
+
+const WORDS: Words = Words {
+    first: "prior draws",
+    more_moves: "more moves may help (-O moves=50)",
+    more_particles: "more particles may help (-O particles=100000)",
+};
+
 /// Merges populations, each with the share of the draws that its Z has of the sum.
-fn combine(populations: &[Particles], n_draws: usize, seed: Seed) -> Outcome {
+pub(crate) fn combine(populations: &[Particles], n_draws: usize, seed: Seed) -> Outcome {
     let log_zs: Vec<f64> = populations.iter().map(|p| p.log_z).collect();
     let shares =
         normalized(&log_zs).unwrap_or_else(|| vec![1.0 / log_zs.len() as f64; log_zs.len()]);
@@ -216,7 +230,12 @@ fn least_ess(noise: &Noise, lineage: &[u32]) -> f64 {
 }
 
 /// The verdict, in words.
-fn judge(outcome: &mut Outcome, populations: &[Particles], n_draws: usize) {
+pub(crate) fn judge(
+    outcome: &mut Outcome,
+    populations: &[Particles],
+    n_draws: usize,
+    words: &Words,
+) {
     let ess = outcome.equal_weight_ess.unwrap_or(0.0);
     if ess < (n_draws as f64 / 2.0).min(400.0) {
         outcome.distrust(format!(
@@ -235,20 +254,20 @@ fn judge(outcome: &mut Outcome, populations: &[Particles], n_draws: usize) {
         .find(|p| p.memory > 0.7 && !p.modes && p.reached >= 1.0)
     {
         outcome.distrust(format!(
-            "the particles hardly move (acceptance {:.1} %): some direction or mode may not be explored; more moves may help (-O moves=50)",
-            100.0 * p.acceptance
+            "the particles hardly move (acceptance {:.1} %): some direction or mode may not be explored; {}",
+            100.0 * p.acceptance, words.more_moves
         ));
     }
     if let Some(p) = populations.iter().find(|p| p.drift.after > DRIFTING) {
         outcome.distrust(format!(
-            "the particles are still drifting (noise coordinate {}, by about {:.2} standard deviations): they have not come to rest; more moves may help (-O moves=50)",
-            p.drift.coordinate, p.drift.after
+            "the particles are still drifting (noise coordinate {}, by about {:.2} standard deviations): they have not come to rest; {}",
+            p.drift.coordinate, p.drift.after, words.more_moves
         ));
     }
     if let Some(p) = populations.iter().find(|p| p.unrest > RESTLESS) {
         outcome.distrust(format!(
-            "levels were left before their particles had come to rest: log Z may be off by {:.2}; more moves may help (-O moves=50)",
-            p.unrest
+            "levels were left before their particles had come to rest: log Z may be off by {:.2}; {}",
+            p.unrest, words.more_moves
         ));
     }
     if let Some(k) = populations
@@ -257,7 +276,8 @@ fn judge(outcome: &mut Outcome, populations: &[Particles], n_draws: usize) {
         .find(|k| *k > HEAVY)
     {
         outcome.distrust(format!(
-            "a few prior draws have most of the descendants, and ones that were not drawn may have more (Pareto k {k:.2}); more particles may help (-O particles=100000)"
+            "a few {} have most of the descendants, and ones that were not drawn may have more (Pareto k {k:.2}); {}",
+            words.first, words.more_particles
         ));
     }
     let (low, high) = populations
@@ -271,8 +291,8 @@ fn judge(outcome: &mut Outcome, populations: &[Particles], n_draws: usize) {
     let tolerance = 4.0 * low.log_z_se.hypot(high.log_z_se) + 0.05;
     if high.log_z - low.log_z > tolerance {
         outcome.distrust(format!(
-            "independent populations disagree on log Z ({:.2} and {:.2}): a part of the posterior was missed; more particles may help (-O particles=100000)",
-            low.log_z, high.log_z
+            "independent populations disagree on log Z ({:.2} and {:.2}): a part of the posterior was missed; {}",
+            low.log_z, high.log_z, words.more_particles
         ));
     }
     if outcome.log_z.is_some_and(|z| z.se > 0.5) {

@@ -1,13 +1,24 @@
-//! The road from the prior to the posterior: levels N(z; 0, I)·r(z)^β, hard constraints softened on the way.
+//! The road to the posterior: from the prior by levels N(z; 0, I)·r(z)^β, hard constraints softened on the way; or from a
+//! learned sampler.
 //!
 //! ```text
-//! prior ──λ: penalty on violations──▶ constraints hold ──β: 0 → 1──▶ posterior     (constraints rarely hold)
-//! prior ─────────────────────────────────────β: 0 → 1──────────────▶ posterior     (otherwise)
+//! prior   ──λ: penalty on violations──▶ constraints hold ──β: 0 → 1──▶ posterior     (constraints rarely hold)
+//! prior   ─────────────────────────────────────β: 0 → 1──────────────▶ posterior     (otherwise)
+//! learned ─────────────────────────────────────β: 0 → 1──────────────▶ posterior     (a sampler whose paths have weights)
 //! ```
+//!
+//! A learned sampler's density is known only along its paths. So its levels are over (z, path): the posterior's density times
+//! the reference's noising of z into the path, times w^(β − 1), with w the path's weight. At β = 0 that is the sampler's own law, at
+//! β = 1 the posterior with a path that follows it. A move proposes a new z and a fresh path to it, and is exact (Andrieu &
+//! Roberts 2009).
 
+use super::Evaluations;
+use crate::base::Seed;
 use crate::draws::importance_ess;
 use crate::lower::Target;
 
+/// Longest step from a learned sampler towards the posterior.
+const LEARNED_STEP: f64 = 0.25;
 /// Stands for an infinite log-weight.
 pub(crate) const INFINITE: f64 = 1e290;
 
@@ -20,6 +31,8 @@ pub(crate) enum Level {
     Soft(f64),
     /// N(0, I)·r^β where the constraints hold, 0 elsewhere.
     Hard(f64),
+    /// Between a learned sampler (0) and the posterior (1), along its paths.
+    Learned(f64),
 }
 
 impl Level {
@@ -34,6 +47,7 @@ impl Level {
             Level::Soft(lambda) => -lambda * s.violation,
             Level::Hard(_) if s.violation > 0.0 => f64::NEG_INFINITY,
             Level::Hard(beta) => beta * s.log_r,
+            Level::Learned(beta) => s.log_r - (1.0 - beta) * s.path,
         }
     }
 
@@ -42,61 +56,137 @@ impl Level {
         matches!(self, Level::Soft(_))
     }
 
+    /// Whether evaluations need paths of a learned sampler.
+    pub fn is_learned(self) -> bool {
+        matches!(self, Level::Learned(_))
+    }
+
     /// The exponent reached.
     pub fn beta(self) -> f64 {
         match self {
-            Level::Hard(beta) => beta,
+            Level::Hard(beta) | Level::Learned(beta) => beta,
             _ => 0.0,
+        }
+    }
+
+    /// As far as one step may go. A step of Δβ makes weights whose Pareto k̂ is Δβ times that of the paths: few paths may
+    /// carry the tail though many are effective, and moves on the way let it be found.
+    fn farthest(self) -> Level {
+        match self {
+            Level::Learned(beta) if beta + LEARNED_STEP < 1.0 => {
+                Level::Learned(beta + LEARNED_STEP)
+            }
+            _ => Level::POSTERIOR,
+        }
+    }
+
+    /// The level with another exponent on the same road.
+    fn at(self, beta: f64) -> Level {
+        match self {
+            Level::Learned(_) => Level::Learned(beta),
+            _ => Level::Hard(beta),
         }
     }
 }
 
-/// What the target says of one z.
+/// What is known of one z.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Score {
     /// log r; where a constraint is violated, log r without it.
     pub log_r: f64,
     /// Nats lost at penalty 1; 0 where the constraints hold, ∞ where nothing softens them.
     pub violation: f64,
+    /// Log-weight of a learned sampler's path that ends here; 0 where there is none.
+    pub path: f64,
 }
 
-/// Scores `z: [n, dim]`; returns the number of evaluations.
-pub(crate) fn score(target: &dyn Target, z: &[f64], soft: bool, out: &mut Vec<Score>) -> u64 {
+impl Score {
+    /// Where the constraints hold, without a path.
+    pub fn of(log_r: f64) -> Score {
+        Score {
+            log_r,
+            violation: 0.0,
+            path: 0.0,
+        }
+    }
+}
+
+/// A sampler that a road may begin with, in the place of the prior.
+pub(crate) trait Learned: Sync {
+    /// Ends `z: [n, dim]` of paths that it draws, and what is known of them.
+    fn draw(&self, n: usize, seed: Seed, spent: &mut Evaluations) -> (Vec<f64>, Vec<Score>);
+
+    /// What is known of `z: [n, dim]`, each with a fresh path that the reference leads away from it.
+    fn score(&self, z: &[f64], seed: Seed, spent: &mut Evaluations) -> Vec<Score>;
+}
+
+/// Where a road leads, and where it begins.
+#[derive(Clone, Copy)]
+pub(crate) struct Road<'a> {
+    pub target: &'a dyn Target,
+    /// `None` where it begins with the prior.
+    pub learned: Option<&'a dyn Learned>,
+}
+
+impl<'a> Road<'a> {
+    /// From the prior.
+    pub fn from_prior(target: &'a dyn Target) -> Road<'a> {
+        Road {
+            target,
+            learned: None,
+        }
+    }
+
+    /// What a level needs to know of `z: [n, dim]`.
+    pub fn score(
+        &self,
+        level: Level,
+        z: &[f64],
+        seed: Seed,
+        spent: &mut Evaluations,
+    ) -> Vec<Score> {
+        match self.learned {
+            Some(learned) if level.is_learned() => learned.score(z, seed, spent),
+            _ => score(self.target, z, level.is_soft(), spent),
+        }
+    }
+}
+
+/// Scores `z: [n, dim]`.
+pub(crate) fn score(
+    target: &dyn Target,
+    z: &[f64],
+    soft: bool,
+    spent: &mut Evaluations,
+) -> Vec<Score> {
     let n = z.len() / target.dim();
     let mut log_r = vec![0.0; n];
-    out.clear();
+    spent.log_r += n as u64;
     if !soft {
         target.log_r(z, &mut log_r);
-        out.extend(log_r.iter().map(|&l| Score {
-            log_r: finite(l),
-            violation: 0.0,
-        }));
-        return n as u64;
+        return log_r.iter().map(|&l| Score::of(finite(l))).collect();
     }
+    spent.log_r += n as u64;
     let mut penalised = vec![0.0; n];
     target.log_r_soft(z, 0.0, &mut log_r);
     target.log_r_soft(z, 1.0, &mut penalised);
-    out.extend(
-        log_r
-            .iter()
-            .zip(&penalised)
-            .map(|(&free, &p)| softened(finite(free), finite(p))),
-    );
-    2 * n as u64
+    let both = log_r.iter().zip(&penalised);
+    both.map(|(&free, &p)| softened(finite(free), finite(p)))
+        .collect()
 }
 
 fn softened(free: f64, penalised: f64) -> Score {
     if free == f64::NEG_INFINITY || penalised == f64::NEG_INFINITY {
         return Score {
-            log_r: f64::NEG_INFINITY,
             violation: f64::INFINITY,
+            ..Score::of(f64::NEG_INFINITY)
         };
     }
     let lost = free - penalised;
     let rounding = 1e-13 * (1.0 + free.abs());
     Score {
-        log_r: free,
         violation: if lost > rounding { lost } else { 0.0 },
+        ..Score::of(free)
     }
 }
 
@@ -130,12 +220,15 @@ fn difference(to: f64, from: f64) -> f64 {
 pub(crate) fn next_level(scores: &[Score], at: Level, share: f64) -> Level {
     let ess = |to: Level| importance_ess(&increments(scores, at, to));
     match at {
-        Level::Prior | Level::Hard(_) => {
-            let base = share * ess(Level::Hard(at.beta() + f64::MIN_POSITIVE));
-            if ess(Level::POSTERIOR) >= base {
-                return Level::POSTERIOR;
+        Level::Prior | Level::Hard(_) | Level::Learned(_) => {
+            let base = share * ess(at.at(at.beta() + f64::MIN_POSITIVE));
+            let farthest = at.farthest();
+            if ess(farthest) >= base {
+                return farthest;
             }
-            Level::Hard(bisect(at.beta(), 1.0, |b| ess(Level::Hard(b)) >= base))
+            at.at(bisect(at.beta(), farthest.beta(), |b| {
+                ess(at.at(b)) >= base
+            }))
         }
         Level::Soft(lambda) => {
             let n = scores.len() as f64;
@@ -191,13 +284,7 @@ mod tests {
     use super::*;
 
     fn scores(log_r: &[f64]) -> Vec<Score> {
-        log_r
-            .iter()
-            .map(|&log_r| Score {
-                log_r,
-                violation: 0.0,
-            })
-            .collect()
+        log_r.iter().map(|&l| Score::of(l)).collect()
     }
 
     #[test]
@@ -225,21 +312,41 @@ mod tests {
     fn penalties_grow_until_constraints_hold() {
         let soft: Vec<_> = (1..=100)
             .map(|i| Score {
-                log_r: 0.0,
                 violation: f64::from(i),
+                ..Score::of(0.0)
             })
             .collect();
         let Level::Soft(lambda) = next_level(&soft, Level::Soft(0.0), 0.5) else {
             panic!()
         };
         assert!(lambda > 0.0 && lambda < 1.0);
-        let held = vec![
-            Score {
-                log_r: 0.0,
-                violation: 0.0
-            };
-            3
-        ];
+        let held = [Score::of(0.0); 3];
         assert_eq!(next_level(&held, Level::Soft(1.0), 0.5), Level::Hard(0.0));
+    }
+
+    #[test]
+    fn a_learned_road_begins_with_the_sampler_and_ends_with_the_posterior() {
+        let s = Score {
+            path: 2.0,
+            ..Score::of(-3.0)
+        };
+        assert_eq!(Level::Learned(0.0).energy(s), -5.0);
+        assert_eq!(Level::Learned(1.0).energy(s), Level::POSTERIOR.energy(s));
+        assert_eq!(
+            increments(&[s], Level::Learned(0.25), Level::POSTERIOR),
+            [1.5]
+        );
+        let even = [s; 4];
+        let next = |from| next_level(&even, Level::Learned(from), 0.5);
+        assert_eq!(next(0.0), Level::Learned(LEARNED_STEP));
+        assert_eq!(next(1.0 - LEARNED_STEP), Level::POSTERIOR);
+        let uneven: Vec<_> = (0..1000)
+            .map(|i| Score {
+                path: -0.1 * f64::from(i),
+                ..s
+            })
+            .collect();
+        let next = next_level(&uneven, Level::Learned(0.0), 0.5);
+        assert!(next.beta() > 0.0 && next.beta() < LEARNED_STEP);
     }
 }

@@ -9,7 +9,7 @@ use crate::compute::special::HALF_LN_2PI;
 use crate::compute::wide;
 
 /// Whether a law is `Normal` itself.
-pub(super) fn is_normal(law: &Law) -> bool {
+pub fn is_normal(law: &Law) -> bool {
     matches!(law, Law::Plain(d) if d.name() == "Normal")
 }
 

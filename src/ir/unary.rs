@@ -16,6 +16,13 @@ pub(super) fn run(f: UnaryFn, a: Arg, out: &mut [f64], lanes: usize) {
     }
 }
 
+/// `f` of one number: the same bits as among others.
+pub(super) fn number(f: UnaryFn, x: f64) -> f64 {
+    let mut y = [0.0];
+    all(f, &[x], &mut y);
+    y[0]
+}
+
 fn all(f: UnaryFn, x: &[f64], out: &mut [f64]) {
     match f {
         UnaryFn::Neg => each(x, out, |x| -x),

@@ -7,8 +7,12 @@
 //!
 //! Which registers take part is known from the tape alone: those that noise moves, and that move a term.
 
+use std::sync::OnceLock;
+
+use super::singles::{BackSingles, Stretch};
 use super::tape::{Block, Instruction, Operand, Tape, lanes, with_views};
 use crate::ir::adjoint::{self, Bars};
+use crate::ir::single;
 
 /// One operation of the sweep.
 #[derive(Debug)]
@@ -31,6 +35,8 @@ pub struct Adjoint {
     elements: usize,
     /// For each seed, where its bar is; `None` where it depends on no noise.
     seeds: Vec<Option<usize>>,
+    /// The same for one lane, made when it is first asked for.
+    singles: OnceLock<BackSingles>,
     /// Executions evaluated together.
     pub lanes: usize,
 }
@@ -91,7 +97,28 @@ impl Adjoint {
             loads,
             elements,
             seeds,
+            singles: OnceLock::new(),
             lanes,
+        }
+    }
+
+    /// The steps for one lane; its known numbers stand behind the registers.
+    fn sweep_single(&self, tape: &Tape, registers: &[f64], bars: &mut [f64]) {
+        let singles = self.singles.get_or_init(|| {
+            let mut all = BackSingles::default();
+            for (s, step) in self.steps.iter().enumerate() {
+                let which = [s, step.instruction, step.bar];
+                all.push(tape, which, &step.at, self.elements);
+            }
+            all
+        });
+        for stretch in &singles.stretches {
+            match stretch {
+                Stretch::Whole(s) => self.steps[*s].run(tape, registers, bars, 1),
+                Stretch::Singles(range) => {
+                    single::run_adjoint(&singles.code[range.clone()], registers, bars)
+                }
+            }
         }
     }
 
@@ -108,16 +135,22 @@ impl Adjoint {
     ) {
         let bars = &mut space.bars;
         bars.clear();
-        bars.resize(self.elements * lanes, 0.0);
+        // Behind them, where what is lost goes.
+        bars.resize((self.elements + 1) * lanes, 0.0);
         for (s, seed) in self.seeds.iter().enumerate() {
             let Some(at) = seed else { continue };
             for lane in (0..lanes).filter(|&lane| counts(&space.block, s, lane)) {
                 bars[at * lanes + lane] += 1.0;
             }
         }
-        self.steps
-            .iter()
-            .for_each(|step| step.run(tape, &space.block.registers, bars, lanes));
+        let registers = &space.block.registers;
+        match lanes {
+            1 => self.sweep_single(tape, registers, bars),
+            _ => {
+                let all = self.steps.iter();
+                all.for_each(|step| step.run(tape, registers, bars, lanes));
+            }
+        }
         let width = gradient.len() / lanes;
         for (columns, at) in &self.loads {
             for (column, bar) in columns.iter().zip(bars[at * lanes..].chunks_exact(lanes)) {
@@ -152,7 +185,7 @@ impl Step {
             lanes,
         };
         let out = &registers[offset * lanes..(offset + len) * lanes];
-        with_views(args, registers, &tape.known, lanes, |args| {
+        with_views(args, registers, &tape.known, [lanes; 2], |args| {
             adjoint::run(op, args, out, bar, &mut operands, lanes);
         });
     }
@@ -162,10 +195,7 @@ impl Step {
 fn homes(tape: &Tape) -> Vec<Option<usize>> {
     let mut homes = vec![None; tape.registers + 1];
     for (i, instruction) in tape.instructions.iter().enumerate() {
-        let (offset, len) = match instruction {
-            Instruction::Load { columns, offset } => (*offset, columns.len()),
-            Instruction::Run { offset, len, .. } => (*offset, *len),
-        };
+        let (offset, len) = instruction.place();
         if len > 0 {
             homes[offset] = Some(i);
         }

@@ -60,7 +60,7 @@ pub struct Component {
     sweep: OnceLock<Sweep>,
     /// Registers that one-block gradients have used and will use again.
     pub(super) spaces: Mutex<Vec<Workspace>>,
-    /// Registers that one-block evaluations have used and will use again.
+    /// Registers that evaluations have used and will use again.
     blocks: Mutex<Vec<Block>>,
     pub(super) overflow: Option<Overflow>,
     failed: AtomicU64,
@@ -154,8 +154,16 @@ impl Component {
         if !passes.has("dead") {
             rewritten.roots.extend(rewritten.graph.ids());
         }
-        let tape = |roots: &[NodeId], given: &HashMap<NodeId, Vec<usize>>| {
+        let masks = masks(&terms, &rewritten.roots);
+        let plain = |roots: &[NodeId], given: &HashMap<NodeId, Vec<usize>>| {
             Tape::new(&rewritten.graph, roots, width, |c| columns[&c], given)
+        };
+        let tape = |roots: &[NodeId], given: &HashMap<NodeId, Vec<usize>>| {
+            let tape = plain(roots, given);
+            match passes.has("arms") {
+                true => tape.by_arms(&rewritten.graph, roots, &masks, given),
+                false => tape,
+            }
         };
         // What belongs to values at discrete sites is not computed where noise is given: a stand-in keeps its place.
         let mut from_noise = rewritten.roots.clone();
@@ -165,7 +173,7 @@ impl Component {
             }
         }
         let noise = tape(&from_noise, &HashMap::new());
-        let bound = overflow_output.map(|o| tape(&[rewritten.roots[o]], &HashMap::new()));
+        let bound = overflow_output.map(|o| plain(&[rewritten.roots[o]], &HashMap::new()));
         let with_values = (!given.is_empty()).then(|| tape(&rewritten.roots, &rewritten.given));
         let hard = terms.iter().any(|t| t.kind == TermKind::Condition);
         let jumps = smooth::jumps(graph, chosen, overflow_output.is_some());
@@ -218,6 +226,12 @@ impl Component {
             k => &self.copies[k - 1][..],
         };
         (0..1 + self.copies.len()).map(of)
+    }
+
+    /// Whether some of its operations run in some executions only.
+    #[cfg(test)]
+    pub fn runs_by_arms(&self) -> bool {
+        self.noise.has_arms()
     }
 
     /// Forgets what was counted so far.
@@ -310,14 +324,17 @@ impl Component {
             }
         };
         let lanes = tape.lanes;
-        if n <= lanes {
+        let in_room = |rows: &[f64], out: &mut [f64]| {
             let mut block = reused(&self.blocks);
             each(&mut block, rows, out);
-            return self.blocks.lock().expect(NO_PANIC).push(block);
+            self.blocks.lock().expect(NO_PANIC).push(block);
+        };
+        if n <= lanes {
+            return in_room(rows, out);
         }
         out.par_chunks_mut(lanes)
             .zip(rows.par_chunks((lanes * dim).max(1)))
-            .for_each_init(Block::default, |block, (out, rows)| each(block, rows, out));
+            .for_each(|(out, rows)| in_room(rows, out));
     }
 
     fn with_values(&self) -> &Tape {
@@ -356,6 +373,17 @@ impl Component {
     pub(super) fn reached(&self, tape: &Tape, block: &Block, s: &SiteElement, lane: usize) -> bool {
         s.mask.is_none_or(|m| tape.value(block, m, 0, lane) == 1.0)
     }
+}
+
+/// For each root, the mask without which a term does not read it.
+fn masks(terms: &[Weighed], roots: &[NodeId]) -> Vec<Option<NodeId>> {
+    let mut masks = vec![None; roots.len()];
+    for t in terms {
+        let mask = t.mask.map(|m| roots[m]);
+        masks[t.node] = mask;
+        t.margin.into_iter().for_each(|m| masks[m] = mask);
+    }
+    masks
 }
 
 /// Why a lock is always free again.

@@ -59,7 +59,8 @@ impl Component {
         if lanes == 0 {
             return;
         }
-        self.noise.run_lanes(rows, lanes, &mut space.block);
+        // The way back reads every register.
+        self.noise.run_whole(rows, lanes, &mut space.block);
         for (lane, o) in log_r.iter_mut().enumerate() {
             let row = &rows[lane * dim..(lane + 1) * dim];
             *o = self.finished(&self.noise, &space.block, lane, row, Inputs::Noise, None);

@@ -1,18 +1,21 @@
 //! Noise graph to functions: f(z) for the outputs, and log r(z) for each independent component.
 
 mod adjoint;
+mod arms;
 mod beyond;
 mod blame;
 mod component;
 mod discrete;
 mod fill;
 mod gradient;
+mod guard;
 mod margin;
 mod overflow;
 mod passes;
 mod pointwise;
 mod pushforward;
 mod related;
+mod singles;
 mod smooth;
 mod split;
 mod stretch;

@@ -5,10 +5,14 @@
 //! so that a block's registers stay in cache.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use super::arms::Arms;
+use super::guard;
+use super::singles::{Singles, Stretch};
 use crate::ir::Op;
 use crate::ir::kernel::{self, Arg};
+use crate::ir::single;
 use crate::trace::{NodeId, NoiseGraph};
 
 /// Registers of one block are kept below about this many numbers (2 MiB).
@@ -39,6 +43,16 @@ pub(super) enum Instruction {
     },
 }
 
+impl Instruction {
+    /// Where its result begins in the registers, and how many elements it has.
+    pub(super) fn place(&self) -> (usize, usize) {
+        match self {
+            Instruction::Load { columns, offset } => (*offset, columns.len()),
+            Instruction::Run { offset, len, .. } => (*offset, *len),
+        }
+    }
+}
+
 /// A straight-line program from rows of inputs to the values of some nodes.
 #[derive(Debug)]
 pub struct Tape {
@@ -46,7 +60,11 @@ pub struct Tape {
     pub(super) known: Vec<Arc<[f64]>>,
     pub(super) registers: usize,
     pub(super) outputs: Vec<Operand>,
-    width: usize,
+    pub(super) width: usize,
+    /// How the same is computed with each arm of chance in its own executions only, where that pays.
+    arms: Option<Arms>,
+    /// The same for one lane, made when it is first asked for.
+    singles: OnceLock<Singles>,
     /// Executions evaluated together.
     pub lanes: usize,
 }
@@ -55,7 +73,30 @@ pub struct Tape {
 #[derive(Default)]
 pub struct Block {
     pub(super) registers: Vec<f64>,
-    lanes: usize,
+    pub(super) lanes: usize,
+    /// Whether the registers are those of [`Arms`].
+    by_arms: bool,
+    /// For each guard of the arms, its executions.
+    pub(super) members: Vec<Members>,
+}
+
+impl Block {
+    /// Room for some numbers of every lane; what is there is kept, since filling it with zeros takes time.
+    pub(super) fn make_room(&mut self, registers: usize) {
+        let wanted = registers * self.lanes;
+        if self.registers.len() < wanted {
+            self.registers.resize(wanted, 0.0);
+        }
+    }
+}
+
+/// Some of a block's executions.
+#[derive(Default)]
+pub(super) struct Members {
+    /// Their lanes, in order.
+    pub lanes: Vec<usize>,
+    /// For each lane of the block, its place among them.
+    pub place: Vec<Option<usize>>,
 }
 
 impl Tape {
@@ -78,6 +119,8 @@ impl Tape {
             registers: 0,
             outputs: Vec::new(),
             width,
+            arms: None,
+            singles: OnceLock::new(),
             lanes: 1,
         };
         let mut places: Vec<Option<Operand>> = vec![None; graph.len()];
@@ -117,6 +160,35 @@ impl Tape {
         tape
     }
 
+    /// The same tape, running each arm of chance in the executions that take it. `masks[i]` is not 0 where root i is read;
+    /// without one it always is.
+    pub fn by_arms(
+        mut self,
+        graph: &NoiseGraph,
+        roots: &[NodeId],
+        masks: &[Option<NodeId>],
+        given: &HashMap<NodeId, Vec<usize>>,
+    ) -> Tape {
+        let needed = needed(graph, roots, given);
+        let computed = |id: &NodeId| {
+            needed[id.index()] && (given.contains_key(id) || graph.constant(*id).is_none())
+        };
+        let nodes: Vec<NodeId> = graph.ids().filter(computed).collect();
+        let masked: Vec<_> = roots.iter().copied().zip(masks.iter().copied()).collect();
+        if let Some(guards) = guard::guards(graph, &masked, given) {
+            let arms = Arms::new(&self, &nodes, &guards);
+            self.lanes = lanes(arms.usual());
+            self.arms = Some(arms);
+        }
+        self
+    }
+
+    /// Whether it runs arms of chance apart.
+    #[cfg(test)]
+    pub fn has_arms(&self) -> bool {
+        self.arms.is_some()
+    }
+
     fn reserve(&mut self, len: usize) -> usize {
         self.registers += len;
         self.registers - len
@@ -132,38 +204,80 @@ impl Tape {
 
     /// Evaluates `lanes` rows. `rows: [lanes, width]`.
     pub fn run_lanes(&self, rows: &[f64], lanes: usize, block: &mut Block) {
+        match &self.arms {
+            Some(arms) => {
+                block.lanes = lanes;
+                block.by_arms = true;
+                arms.run(self, rows, block);
+            }
+            None => self.run_whole(rows, lanes, block),
+        }
+    }
+
+    /// The same with every operation in every lane, so that all registers are filled.
+    pub(super) fn run_whole(&self, rows: &[f64], lanes: usize, block: &mut Block) {
         block.lanes = lanes;
-        block.registers.resize(self.registers * lanes, 0.0);
-        for instruction in &self.instructions {
-            match instruction {
-                Instruction::Load { columns, offset } => {
-                    let target =
-                        &mut block.registers[offset * lanes..(offset + columns.len()) * lanes];
-                    for (column, row) in columns.iter().zip(target.chunks_exact_mut(lanes)) {
-                        row.iter_mut()
-                            .enumerate()
-                            .for_each(|(lane, x)| *x = rows[lane * self.width + column]);
-                    }
+        block.by_arms = false;
+        if lanes == 1 {
+            return self.run_single(rows, block);
+        }
+        block.make_room(self.registers);
+        let all = self.instructions.iter();
+        all.for_each(|i| self.step(i, rows, lanes, &mut block.registers));
+    }
+
+    /// The tape for one lane.
+    pub(super) fn singles(&self) -> &Singles {
+        self.singles.get_or_init(|| Singles::new(self))
+    }
+
+    /// Evaluates one row.
+    fn run_single(&self, row: &[f64], block: &mut Block) {
+        let singles = self.singles();
+        let behind = self.registers + singles.known.len();
+        block.make_room(behind);
+        let registers = &mut block.registers[..behind];
+        registers[self.registers..].copy_from_slice(&singles.known);
+        for stretch in &singles.stretches {
+            match stretch {
+                Stretch::Whole(i) => self.step(&self.instructions[*i], row, 1, registers),
+                Stretch::Singles(range) => single::run(&singles.code[range.clone()], registers),
+            }
+        }
+    }
+
+    fn step(&self, instruction: &Instruction, rows: &[f64], lanes: usize, registers: &mut [f64]) {
+        match instruction {
+            Instruction::Load { columns, offset } => {
+                let target = &mut registers[offset * lanes..(offset + columns.len()) * lanes];
+                for (column, row) in columns.iter().zip(target.chunks_exact_mut(lanes)) {
+                    row.iter_mut()
+                        .enumerate()
+                        .for_each(|(lane, x)| *x = rows[lane * self.width + column]);
                 }
-                Instruction::Run {
-                    op,
-                    args,
-                    offset,
-                    len,
-                } => {
-                    // Operands stand before their users.
-                    let (before, rest) = block.registers.split_at_mut(offset * lanes);
-                    with_views(args, before, &self.known, lanes, |args| {
-                        kernel::run(op, args, &mut rest[..len * lanes], lanes);
-                    });
-                }
+            }
+            Instruction::Run {
+                op,
+                args,
+                offset,
+                len,
+            } => {
+                // Operands stand before their users.
+                let (before, rest) = registers.split_at_mut(offset * lanes);
+                with_views(args, before, &self.known, [lanes; 2], |args| {
+                    kernel::run(op, args, &mut rest[..len * lanes], lanes);
+                });
             }
         }
     }
 
     /// Element `element` of output `output` in one lane of the last run.
     pub fn value(&self, block: &Block, output: usize, element: usize, lane: usize) -> f64 {
-        match self.outputs[output] {
+        let outputs = match &self.arms {
+            Some(arms) if block.by_arms => &arms.outputs,
+            _ => &self.outputs,
+        };
+        match outputs[output] {
             Operand::Register { offset, .. } => {
                 block.registers[(offset + element) * block.lanes + lane]
             }
@@ -179,12 +293,13 @@ pub(super) fn lanes(numbers: usize) -> usize {
     (CACHE_ELEMENTS / numbers).clamp(8, 128).min(most)
 }
 
-/// Calls `f` with an operation's operands; few of them need no allocation.
+/// Calls `f` with an operation's operands; few of them need no allocation. `[lanes, used]`: the lanes that registers have room
+/// for, and those that they hold.
 pub(super) fn with_views(
     operands: &[Operand],
     registers: &[f64],
     known: &[Arc<[f64]>],
-    lanes: usize,
+    lanes: [usize; 2],
     f: impl FnOnce(&[Arg]),
 ) {
     let none = Arg {
@@ -210,11 +325,11 @@ fn view<'a>(
     operand: Operand,
     registers: &'a [f64],
     known: &'a [Arc<[f64]>],
-    lanes: usize,
+    [lanes, used]: [usize; 2],
 ) -> Arg<'a> {
     match operand {
         Operand::Register { offset, len } => Arg {
-            data: &registers[offset * lanes..(offset + len) * lanes],
+            data: &registers[offset * lanes..][..len * used],
             len,
             uniform: false,
         },

@@ -31,6 +31,8 @@ const FEWEST_LOOKS: usize = 16;
 /// How much further a program is unrolled whose posterior lies beyond the bound; no further than this on its own.
 pub(super) const DEEPER: usize = 8;
 const DEEPEST: usize = 256;
+/// Where no larger a share of the posterior's draws runs past the bound, twice the depth holds them.
+const FEW_BEYOND: f64 = 0.1;
 /// As many chains are never too many: a chain has one draw at least.
 const FEW_CHAINS: usize = 8;
 /// The seed of what is looked at before a run has one.
@@ -412,16 +414,24 @@ impl Bound {
         self.begin_checkpoint(engine, request)?;
         let (mut answer, mut beyond) = self.infer_once(engine, request)?;
         let mut unroll = self.unroll;
-        // The posterior may lie where the prior seldom goes: once more, much deeper.
-        if let Some(retrace) = &self.retrace
-            && beyond > MUCH_BEYOND
-            && request.time_budget.is_none()
-            && let Ok(bound) = retrace((DEEPER * unroll).min(DEEPEST))
-        {
-            unroll = (DEEPER * unroll).min(DEEPEST);
-            (answer, beyond) = self
-                .in_place_of(bound, unroll)
-                .infer_once(engine, request)?;
+        // The posterior may lie where the prior seldom goes: again, twice as deep for few of its draws, much deeper for many.
+        for _ in 0..2 {
+            let most = (DEEPER * self.unroll).min(DEEPEST);
+            let depth = if beyond > FEW_BEYOND {
+                most
+            } else {
+                most.min(2 * unroll)
+            };
+            if let Some(retrace) = &self.retrace
+                && beyond > MUCH_BEYOND
+                && depth > unroll
+                && request.time_budget.is_none()
+                && let Ok(bound) = retrace(depth)
+            {
+                unroll = depth;
+                let deeper = self.in_place_of(bound, unroll);
+                (answer, beyond) = deeper.infer_once(engine, request)?;
+            }
         }
         answer.warn(Bound::checkpoint_trouble(request), &self.model.sources);
         if request.engine != "prior" {

@@ -47,6 +47,9 @@ fn values(bound: &Bound) -> (Vec<f64>, Vec<f64>) {
             let own: Vec<f64> = (0..ROWS).flat_map(pick).map(|i| z[i]).collect();
             let (mut w, mut g) = (vec![0.0; ROWS], vec![0.0; own.len()]);
             component.log_r_gradient(&own, &mut w, &mut g);
+            let mut by_arms = vec![0.0; ROWS];
+            component.log_r(&own, &mut by_arms);
+            assert_eq!(bits(&w), bits(&by_arms));
             weights.iter_mut().zip(&w).for_each(|(t, w)| *t += w);
             sums.iter_mut().zip(&w).for_each(|(t, w)| *t += w.abs());
             let places = (0..ROWS).flat_map(pick);
@@ -65,6 +68,10 @@ fn values(bound: &Bound) -> (Vec<f64>, Vec<f64>) {
         found.1.extend(std::iter::repeat_n(size, dim + 1));
     }
     found
+}
+
+fn bits(x: &[f64]) -> Vec<u64> {
+    x.iter().map(|x| x.to_bits()).collect()
 }
 
 fn agree(text: &str, inputs: &Inputs, subsets: impl Iterator<Item = u16>) {
@@ -231,5 +238,72 @@ fn far_data_lose_no_digits() {
     let (got, _) = values(&compiled(&far, &Inputs::default(), Passes::default()));
     for ((a, b), size) in got.iter().zip(&truth).zip(&sizes) {
         assert!((a - b).abs() <= TOLERANCE * (1.0 + size), "{a} is not {b}");
+    }
+}
+
+/// The subset that is `arms` alone.
+const ARMS: u16 = 1 << 10;
+
+/// Arms of chance that are dear: of a number that is drawn, nested, with draws of their own, under `condition`, and with
+/// conditions that are themselves computed in an arm.
+const BRANCHES: [&str; 5] = [
+    "sample extra ~ Poisson(2.5)
+let K = 1 + extra
+sample w ~ Dirichlet(fill(1.5, K))
+sample mu[k in 0..K] ~ Normal(0, 6)
+observe y ~ mixture(w, [Normal(mu[k], 1) for k in 0..K])",
+    "let m = if sample Flip(0.3) { a * exp(b * x) } else { a + lgamma(2 + exp(b * x)) }
+observe y ~ Normal(m, 1)",
+    "let m = if a > 0.5 { let u = sum(exp(b * x))
+if u > 45 { lgamma(exp(x * u / 50)) } else { let c = sample Cauchy(u, 2)\nsin(c * x) } } else { tanh(a * x + b) }
+observe y ~ Normal(m, exp(b))",
+    "let v = sample Beta(2, 3)
+let total = if v < 0.4 { let w = sample Beta(2 + v, 3)
+v + w * sum(exp(w * x)) } else { v }
+condition total > 0.3 * a
+observe y ~ StudentT(4, total * x, 1)",
+    "sample k ~ DiscreteUniform(0, 2)
+if k == 0 { observe y ~ Cauchy(a, exp(b)) } else if k == 1 { observe y ~ Normal(exp(a * x), 1) }
+else { sample s ~ HalfNormal(2)\ncondition s > 0.1\nobserve y ~ StudentT(3, a, s) }",
+];
+
+#[test]
+fn arms_in_their_own_executions_only() {
+    for branch in BRANCHES {
+        let text = format!("{DRAWS}{DATA}{branch}\n");
+        let inputs = Inputs::default();
+        let (with, without) = (
+            compiled(&text, &inputs, Passes::subset(ALL | ARMS)),
+            compiled(&text, &inputs, Passes::subset(ALL)),
+        );
+        let (a, b) = (
+            &with.inner().0.components[0],
+            &without.inner().0.components[0],
+        );
+        assert!(a.runs_by_arms() && !b.runs_by_arms(), "{branch}");
+        let (rows, dim, sites) = (300, a.dim(), a.structure().discrete.len());
+        let mut stream = Seed(6).stream("z", 0);
+        let z: Vec<f64> = (0..rows * dim)
+            .map(|_| StandardNormal.sample(&mut stream))
+            .collect();
+        let mut zk = z.clone();
+        let (mut k, mut active) = (vec![0; rows * sites], vec![false; rows * sites]);
+        a.discrete_values(&z, &mut k, &mut active);
+        for (row, j) in (0..rows).flat_map(|r| (0..sites).map(move |j| (r, j))) {
+            zk[row * dim + a.structure().discrete[j].coordinate] = k[row * sites + j] as f64;
+        }
+        let seen = [a, b].map(|c| {
+            let (mut w, mut given, mut p) =
+                (vec![0.0; rows], vec![0.0; rows], vec![0.0; rows * sites]);
+            c.log_r(&z, &mut w);
+            c.log_r_given(&zk, &mut given, &mut p);
+            [bits(&w), bits(&given), bits(&p)]
+        });
+        assert_eq!(seen[0], seen[1], "{branch}");
+        agree(
+            &text,
+            &inputs,
+            [ARMS, ARMS | 4, ALL, ALL | ARMS].into_iter(),
+        );
     }
 }

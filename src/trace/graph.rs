@@ -182,7 +182,7 @@ fn same(a: &Op, b: &Op) -> bool {
     match (a, b) {
         (Op::Const(a), Op::Const(b)) => {
             let equal = |(a, b): (&f64, &f64)| a.to_bits() == b.to_bits();
-            a.len() == b.len() && a.iter().zip(b.iter()).all(equal)
+            Arc::ptr_eq(a, b) || (a.len() == b.len() && a.iter().zip(b.iter()).all(equal))
         }
         // Laid out once for its operation: another layout is another matrix.
         (Op::Dense(x, n), Op::Dense(y, m)) => Arc::ptr_eq(x, y) && n == m,
@@ -257,9 +257,7 @@ impl NoiseGraph {
 
     /// A node with known numbers.
     pub fn constant_node(&mut self, values: Arc<[f64]>, shape: Shape, span: Span) -> NodeId {
-        // Long arrays are seldom equal, and take long to compare.
-        let shared = values.len() <= 16;
-        self.intern(shared, Op::Const(values), Vec::new(), shape, span)
+        self.intern(true, Op::Const(values), Vec::new(), shape, span)
     }
 
     /// A block of noise coordinates.

@@ -61,7 +61,7 @@ mod value;
 
 pub use bind::Inputs;
 pub use error::{Class, TraceError};
-pub use graph::{NodeId, NoiseGraph, NoiseSite, Term, TermKind};
+pub use graph::{Node, NodeId, NoiseGraph, NoiseSite, Term, TermKind};
 pub use machine::{Limits, RunNoise};
 pub use outputs::{OutputNode, Source, element_name};
 pub use value::Kind;

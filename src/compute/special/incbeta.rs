@@ -2,7 +2,7 @@
 //!
 //! I(x; a, b) is the distribution function of a beta variable. A point of (0, 1) is held as [`Odds`], so that neither end
 //! loses digits: with a shape of 0.01 a tenth of the mass lies closer to an end than 1e−100. In w = ln(x / (1 − x)) the
-//! density is log-concave, which makes Newton's method on ln I safe from any start.
+//! density is log-concave, which makes Newton's method on ln I safe from any start; near the end its steps are Halley's.
 //!
 //! ```text
 //!   x < (a + 1)/(a + b + 2)   continued fraction of I, the other tail by complement
@@ -163,6 +163,9 @@ fn inv_lower(a: f64, b: f64, log_p: f64) -> Odds {
             log_y: 0.0,
         };
     }
+    if let Some(at) = closed_inverse(a, b, log_p) {
+        return at;
+    }
     let log_x = (log_p + log_a_beta(a, b)) / a;
     if log_x < -40.0 - (1.0 + b).ln() {
         return Odds {
@@ -182,17 +185,43 @@ fn inv_lower(a: f64, b: f64, log_p: f64) -> Odds {
         };
     }
     let z = super::inv_log_phi(log_p);
-    let mut w = digamma(a) - digamma(b) + z * (trigamma(a) + trigamma(b)).sqrt();
+    let sd = (trigamma(a) + trigamma(b)).sqrt();
+    let mut w = digamma(a) - digamma(b) + z * sd;
     for _ in 0..100 {
         let at = Odds::from_logit(w);
         let lower = log_beta_tails(a, b, at).0;
-        let delta = (log_p - lower) * (lower - log_kernel(a, b, at)).exp();
+        let hazard = (log_kernel(a, b, at) - lower).exp();
+        let newton = (log_p - lower) / hazard;
+        // Halley's correction: the slope of ln(hazard), over the step.
+        let bend = 0.5 * newton * (a * at.y - b * at.x - hazard);
+        let delta = match bend.abs() < 0.5 {
+            true => newton / (1.0 + bend),
+            false => newton,
+        };
         w += delta.clamp(-1e3, 1e3);
-        if delta.abs() < 1e-10 || delta.is_nan() {
-            break; // the next step would be its square
+        if delta.abs() < 2e-6 * sd.min(1.0) || delta.is_nan() {
+            break; // the next step would be its cube
         }
     }
     Odds::from_logit(w)
+}
+
+/// The inverse where a shape is 1: I is xᵃ, or 1 − (1 − x)ᵇ.
+fn closed_inverse(a: f64, b: f64, log_p: f64) -> Option<Odds> {
+    let (log_x, log_y) = if b == 1.0 {
+        (log_p / a, log1mexp(log_p / a))
+    } else if a == 1.0 && log_p > -600.0 {
+        let log_y = log1mexp(log_p) / b;
+        (log1mexp(log_y), log_y)
+    } else {
+        return None;
+    };
+    Some(Odds {
+        x: log_x.exp(),
+        y: log_y.exp(),
+        log_x,
+        log_y,
+    })
 }
 
 /// (ln I, ln(1 − I)) for x on the side of the lower tail.

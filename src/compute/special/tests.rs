@@ -125,6 +125,30 @@ fn beta_quantiles_invert() {
 }
 
 #[test]
+fn beta_quantiles_of_a_shape_of_one() {
+    // Of Beta(1, b): 1 − (1 − p)^(1/b); of Beta(a, 1): p^(1/a). Both ends keep their digits.
+    for p in [1e-200, 1e-9, 0.1, 0.5, 0.9, 1.0 - 1e-9] {
+        let (log_p, log_q) = (f64::ln(p), f64::ln_1p(-p));
+        let rounding = 4e-15 + f64::EPSILON * log_p.abs(); // what the last digit of ln p is worth
+        let near = |got: f64, want: f64| (got - want).abs() <= rounding * want.abs();
+        for shape in [0.3, 1.0, 2.0, 7.0, 1e4] {
+            let at = inv_log_beta_inc(1.0, shape, log_p);
+            assert!(near(at.log_y, log_q / shape), "1 {shape} {p}: {at:?}");
+            assert!(
+                near(at.x, -f64::exp_m1(log_q / shape)),
+                "1 {shape} {p}: {at:?}"
+            );
+            let at = inv_log_beta_inc(shape, 1.0, log_p);
+            assert!(near(at.log_x, log_p / shape), "{shape} 1 {p}: {at:?}");
+            assert!(
+                near(at.y, -f64::exp_m1(log_p / shape)),
+                "{shape} 1 {p}: {at:?}"
+            );
+        }
+    }
+}
+
+#[test]
 fn sums_of_logs() {
     assert_eq!(logsumexp(&[]), f64::NEG_INFINITY);
     assert_eq!(logsumexp(&[1e3, 1e3]), 1e3 + LN_2);

@@ -1,6 +1,7 @@
 //! From a trained policy to the engine's answer: paths weighed, more defence or training where their weights are heavy,
-//! resampling (or SMC's particles, where the paths are worth little), exact moves, the bounds and the verdict.
+//! resampling and exact moves (or SMC from the paths on, where their weights stay heavy), the bounds and the verdict.
 
+use super::along;
 use super::candidates::Candidate;
 use super::exactify::{self, Weighted};
 use super::policy::Policy;
@@ -10,6 +11,7 @@ use super::{Taught, Trained};
 use crate::base::Stream;
 use crate::infer::coordinates::frame::Frame;
 use crate::infer::coordinates::mixture::gaussian;
+use crate::infer::drift::Drift;
 use crate::infer::smc::{self, Particles, Refreshed};
 use crate::infer::{Diagnostics, Evaluations, InferError, LogZ, Noise, Outcome, Settings};
 use crate::lower::Target;
@@ -64,7 +66,25 @@ pub(super) fn draw(
         weighted = weighted.or(again);
     }
     let policy = &trained.candidate.policy;
-    let failed = failed_share(failures, target.failures());
+    let mut evidence = Evidence {
+        smc: taught.first.and_then(Particles::evidence),
+        frail: taught.first.is_some_and(Particles::frail) && taught.settled != Some(true),
+        unsettled: taught.settled == Some(false),
+        particles: trained.eubo.is_finite().then_some(trained.eubo),
+        failed: failed_share(failures, target.failures()),
+        drift: Drift::default(),
+    };
+    if weighted.weak() && !settings.budget.exhausted() {
+        let carried = along::carry(policy, target, &weighted, settings, seed.child("along", 0));
+        if let Some(carried) = carried {
+            let mut outcome = carried.answer(&weighted, &evidence, settings);
+            if let Some(z) = &mut outcome.log_z {
+                z.eubo = upper_bound(trainer, policy, &outcome.noise.z);
+            }
+            outcome.diagnostics.failed_rate = Some(failed_share((0, 0), target.failures()));
+            return Ok(outcome);
+        }
+    }
     let mut stream = seed.stream("resample", 0);
     let resampled = weighted.resample(policy, target, settings.n_draws, &mut stream);
     let ((mut z, families), moves) = match (resampled, particles) {
@@ -90,19 +110,18 @@ pub(super) fn draw(
         seed.child("refresh", 0),
     );
     trainer.evaluations += moved.evaluations;
-    let evidence = Evidence {
-        smc: taught.first.and_then(Particles::evidence),
-        frail: taught.first.is_some_and(Particles::frail) && taught.settled != Some(true),
-        unsettled: taught.settled == Some(false),
-        particles: trained.eubo.is_finite().then_some(trained.eubo),
-        failed,
-        drift: moved.drift,
-    };
+    evidence.drift = moved.drift;
     let warnings = verdict(&weighted, &evidence);
     let eubo = upper_bound(trainer, policy, &z);
-    Ok(outcome(
-        &weighted, z, eubo, &moved, warnings, target, settings,
-    ))
+    let noise = Noise {
+        z,
+        n: settings.n_draws,
+        dim: target.dim(),
+        chains: 1,
+        lineage: Some(families),
+        ..Noise::default()
+    };
+    Ok(outcome(&weighted, noise, eubo, &moved, warnings, target))
 }
 
 /// One Gaussian over all particles, a little wider.
@@ -170,12 +189,11 @@ fn failed_share(before: (u64, u64), after: (u64, u64)) -> f64 {
 
 fn outcome(
     w: &Weighted,
-    z: Vec<f64>,
+    noise: Noise,
     eubo: Option<f64>,
     moved: &Refreshed,
     warnings: Vec<String>,
     target: &dyn Target,
-    settings: &Settings,
 ) -> Outcome {
     let log_z = LogZ {
         estimate: w.log_z,
@@ -184,13 +202,6 @@ fn outcome(
         eubo,
     };
     Outcome {
-        noise: Noise {
-            z,
-            n: settings.n_draws,
-            dim: target.dim(),
-            chains: 1,
-            ..Noise::default()
-        },
         log_z: w.log_z.is_finite().then_some(log_z),
         diagnostics: Diagnostics {
             is_ess: Some(w.ess),
@@ -206,7 +217,8 @@ fn outcome(
         },
         reliable: warnings.is_empty(),
         warnings,
-        equal_weight_ess: Some(w.ess.min(settings.n_draws as f64)),
+        equal_weight_ess: Some(w.ess.min(noise.n as f64)),
+        noise,
         path_log_weights: w.log_w.clone(),
         ..Outcome::default()
     }

@@ -172,10 +172,8 @@ impl Categorical {
                 }
             }
         }
-        for (v, site) in row.iter_mut().zip(&self.sites) {
-            while site.open && *v as usize + 1 >= site.n && stream.random::<bool>() {
-                *v += 1;
-            }
+        for (s, v) in row.iter_mut().enumerate() {
+            self.lengthen(s, v, stream);
         }
     }
 
@@ -200,6 +198,33 @@ impl Categorical {
             if site.open && v as usize + 1 >= site.n {
                 *o -= (v as usize + 2 - site.n) as f64 * std::f64::consts::LN_2;
             }
+        }
+    }
+
+    /// Draws the sites that are not `kept` anew, each given the values before it.
+    pub fn redraw(&self, row: &mut [u32], kept: impl Fn(usize) -> bool, stream: &mut Stream) {
+        for s in (0..row.len()).filter(|&s| !kept(s)) {
+            let p = match &self.kind {
+                Kind::Chain { .. } => self.conditional(s, row),
+                Kind::Table(p) => {
+                    let mut of = |v: usize| {
+                        row[s] = v as u32;
+                        p[blocks(&self.sites, row)[s].clone()].iter().sum()
+                    };
+                    (0..self.sites[s].n).map(&mut of).collect()
+                }
+            };
+            let total: f64 = p.iter().sum();
+            row[s] = pick(&p, total * stream.random::<f64>()) as u32;
+            self.lengthen(s, &mut row[s], stream);
+        }
+    }
+
+    /// A value drawn from an open site's last category stands for all above it too, each half as likely as the one before.
+    fn lengthen(&self, s: usize, v: &mut u32, stream: &mut Stream) {
+        let site = &self.sites[s];
+        while site.open && *v as usize + 1 >= site.n && stream.random::<bool>() {
+            *v += 1;
         }
     }
 
@@ -415,5 +440,36 @@ mod tests {
             c.draw(&mut stream, &mut row);
             row[0] > 1
         }));
+    }
+
+    #[test]
+    fn values_drawn_anew_have_the_law_given_those_before() {
+        let sites = [site(3, false), site(3, true)];
+        let k: Vec<u32> = (0..300u32)
+            .flat_map(|i| [i % 3, (i % 3) * (i % 2)])
+            .collect();
+        let mut stream = Seed(3).stream("c", 0);
+        for c in [
+            Categorical::fit(&sites, &k, &mut stream),
+            Categorical::chain(&sites, &k, &mut stream),
+        ] {
+            let n = 20_000;
+            let mut counts = [0.0; 4];
+            for _ in 0..n {
+                let mut row = [2, 0];
+                c.redraw(&mut row, |s| s == 0, &mut stream);
+                assert_eq!(row[0], 2);
+                counts[(row[1] as usize).min(3)] += 1.0 / f64::from(n);
+            }
+            for (v, count) in counts.iter().enumerate().take(3) {
+                let mut log_p = [0.0; 2];
+                c.log_conditionals(&[2, v as u32], &mut log_p);
+                // 5 standard errors, at most.
+                assert!(
+                    (count - log_p[1].exp()).abs() < 2.5 / f64::from(n).sqrt(),
+                    "{v}: {count}"
+                );
+            }
+        }
     }
 }

@@ -5,7 +5,9 @@ use rand::RngExt;
 use super::layout::Points;
 use super::policy::Policy;
 use crate::base::{Seed, Stream};
-use crate::draws::{importance_ess, khat_threshold, log_mean_exp, normalized, psis, systematic};
+use crate::draws::{
+    ALL_BUT_EQUAL, importance_ess, khat_threshold, log_mean_exp, normalized, psis, systematic,
+};
 use crate::infer::coordinates::frame::{Frame, Frames, Group};
 use crate::infer::coordinates::linear::log_sum_exp;
 use crate::lower::Target;
@@ -14,8 +16,6 @@ use crate::lower::Target;
 /// the share where that was not enough.
 pub(crate) const DEFENCE: f64 = 0.04;
 pub(crate) const STRONG_DEFENCE: f64 = 0.2;
-/// Weights whose largest is below this many times the mean have no tail to speak of.
-const ALL_BUT_EQUAL: f64 = 5.0;
 /// The defence is the prior, one Gaussian over everything, and the frames themselves with covariances this much wider.
 const WIDER: f64 = 3.0;
 const SHARES: [f64; 3] = [0.2, 0.4, 0.4];
@@ -149,8 +149,7 @@ fn summary(points: Points, log_w: Vec<f64>, elbo: f64) -> Weighted {
         _ if ess == 0.0 => f64::INFINITY,
         // No k̂ means a tail of equal weights, which is as light as can be.
         None => 0.0,
-        // Where no weight is far from the mean, a Pareto fit sees a tail in bounded ripples: their variance is finite, and
-        // smoothing by that fit would only bend them.
+        // The variance of bounded ripples is finite, and smoothing by a fit to them would only bend them.
         Some(k) if largest - log_z < ALL_BUT_EQUAL.ln() => {
             smoothed.clone_from(&log_w);
             k.min(0.5)

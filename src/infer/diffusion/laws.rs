@@ -4,6 +4,7 @@ use rand::RngExt;
 use rand_distr::StandardNormal;
 use spec_math::cephes64::{ndtr, ndtri};
 
+use super::along;
 use super::candidates::{categorical, policy};
 use super::categorical::Categorical;
 use super::layout::Layout;
@@ -15,8 +16,10 @@ use super::steer::Steer;
 use super::training::Trainer;
 use super::{Diffusion, from_the_prior};
 use crate::base::Seed;
+use crate::draws::{importance_ess, mean_sd};
 use crate::infer::coordinates::bend::bend;
 use crate::infer::coordinates::frame::{Frame, Frames};
+use crate::infer::population::{Particles, particles_from};
 use crate::infer::testing::{self, Written};
 use crate::infer::{Budget, Engine, NoProgress, Options, Settings};
 use crate::lower::{DiscreteSite, Structure, Target};
@@ -240,6 +243,11 @@ impl Counts {
     }
 
     fn log_z() -> f64 {
+        Counts::below(60)
+    }
+
+    /// log of the evidence of all k below a bound.
+    fn below(bound: u32) -> f64 {
         let evidence = |m: f64| (-0.25 * (4.0 - m).powi(2)).exp() / 2f64.sqrt();
         let arm = |k: f64| {
             if k > 2.0 {
@@ -248,7 +256,7 @@ impl Counts {
                 evidence(k)
             }
         };
-        (0..60)
+        (0..bound)
             .map(|k| Counts::log_poisson(f64::from(k)).exp() * arm(f64::from(k)))
             .sum::<f64>()
             .ln()
@@ -340,6 +348,70 @@ fn counts_without_a_bound_and_sites_that_are_not_reached_are_exact() {
         "{mean} of {}",
         free.len()
     );
+}
+
+/// SMC from a policy's paths on, far from trained as it is.
+fn carried(p: &Policy, target: &dyn Target) -> Particles {
+    let chain = along::Chain { policy: p, target };
+    let budget = Budget::default();
+    particles_from(&chain, target, 6000, 6, Seed(11), &budget, &NoProgress).unwrap()
+}
+
+/// Whether log Z and the mean of `f` over the particles are within 4.5 standard errors.
+fn assert_arrived(p: &Particles, log_z: f64, f: impl Fn(&[f64]) -> f64, mean: f64) {
+    assert!(
+        (p.log_z - log_z).abs() < 4.5 * p.log_z_se,
+        "{} ± {}, not {log_z}",
+        p.log_z,
+        p.log_z_se
+    );
+    let values: Vec<f64> = p.z.chunks_exact(p.dim).map(f).collect();
+    let (got, sd) = mean_sd(&values, None);
+    // Moved particles are worth half of their number at least.
+    assert!(
+        (got - mean).abs() < 4.5 * sd / (p.n as f64 / 2.0).sqrt(),
+        "{got}, not {mean}"
+    );
+}
+
+#[test]
+fn smc_along_the_chain_makes_up_for_any_network() {
+    let (target, log_z) = easy();
+    let wrong = random_policy(&target, Layout::noise(&target), None, two_parts(), 0.6);
+    let (_, log_w) = weights(&wrong, &target, 6000);
+    assert!(
+        importance_ess(&log_w) < 1500.0,
+        "there is much to make up for"
+    );
+    let arrived = carried(&wrong, &target);
+    assert!(arrived.schedule.len() > 4);
+    assert_arrived(&arrived, log_z, |z| z[0], 0.5);
+    assert_arrived(&arrived, log_z, |z| z[1] * z[1], 0.5);
+    let steered = carried(&bent_and_steered(&target, 0.5), &target);
+    assert_arrived(&steered, log_z, |z| z[0], 0.5);
+}
+
+#[test]
+fn smc_along_the_chain_is_exact_over_branches_and_open_sites() {
+    let target = Counts::new();
+    let z: Vec<f64> = {
+        let mut s = Seed(2).stream("prior", 0);
+        (0..3 * 2000).map(|_| s.sample(StandardNormal)).collect()
+    };
+    let layout = Layout::discrete(&target, &z);
+    let points = layout.read(&target, &z);
+    let mut c = categorical(&target, &layout, &points.k, &mut Seed(3).stream("c", 0)).unwrap();
+    c.logits
+        .iter_mut()
+        .enumerate()
+        .for_each(|(i, l)| *l += 0.5 * (i % 3) as f32);
+    c.refresh();
+    let frames = Frames::single(1, vec![Frame::prior(1)], vec![0.0]);
+    let wrong = random_policy(&target, layout, Some(c), frames, 0.1);
+    let arrived = carried(&wrong, &target);
+    let reached = |z: &[f64]| f64::from(u8::from(ndtr(z[0]) >= Counts::cumulative(2)));
+    let share = 1.0 - Counts::below(3).exp() / Counts::log_z().exp();
+    assert_arrived(&arrived, Counts::log_z(), reached, share);
 }
 
 #[test]

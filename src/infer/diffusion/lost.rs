@@ -66,7 +66,7 @@ fn join(particles: &mut Particles, found: Local) {
 mod tests {
     use super::*;
     use crate::infer::modes::search;
-    use crate::infer::population::Refreshed;
+    use crate::infer::smc::Refreshed;
     use crate::infer::testing::islands;
 
     #[test]

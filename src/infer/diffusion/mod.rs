@@ -12,6 +12,7 @@
 //! discrete sites and modes being drawn as values, and in what leaves: reweighted draws with a verdict.
 
 mod adam;
+mod along;
 pub mod amortised;
 mod answer;
 mod average;

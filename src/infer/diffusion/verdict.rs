@@ -29,8 +29,27 @@ const VERY_GOOD: f64 = 0.75;
 const OFF_BEFORE: f64 = 0.15;
 const OFF_AFTER: f64 = 0.1;
 
-/// Reasons not to trust the draws; none means reliable.
+/// What log Z and its standard error are held against the evidence with, and how even the paths were that gave them.
+pub(crate) struct Found {
+    pub log_z: f64,
+    pub se: f64,
+    /// Share of effective paths.
+    pub share: f64,
+}
+
+/// Reasons not to trust draws of weighted paths; none means reliable.
 pub(crate) fn verdict(w: &Weighted, evidence: &Evidence) -> Vec<String> {
+    let n = w.log_w.len();
+    let mut against = weights(w);
+    against.extend(evidence.against(&Found {
+        log_z: w.log_z,
+        se: w.se,
+        share: w.ess / n as f64,
+    }));
+    against
+}
+
+fn weights(w: &Weighted) -> Vec<String> {
     let mut against = Vec::new();
     let n = w.log_w.len();
     if w.khat > w.khat_limit() {
@@ -46,48 +65,56 @@ pub(crate) fn verdict(w: &Weighted, evidence: &Evidence) -> Vec<String> {
             w.ess
         ));
     }
-    if let Some((log_z, se)) = evidence.smc {
-        let more = log_z - w.log_z;
-        let allowed = 4.0 * (se * se + w.se * w.se).sqrt() + 0.1;
-        if more > allowed || more.is_nan() {
-            against.push(format!(
-                "SMC finds more evidence than the trained sampler: log Z {log_z:.2} ± {se:.2} against {:.2}; a mode may be missing",
-                w.log_z
-            ));
-        }
-        // Weights never prove mass that is not there, so SMC finding less than good paths did speaks against SMC alone. But
-        // where the paths are only so good, they learned from particles that missed something, and may miss more.
-        if -more > allowed && w.ess < GOOD * n as f64 {
-            against.push(format!(
-                "SMC finds less evidence than the trained sampler: log Z {log_z:.2} ± {se:.2} against {:.2}; its particles, which the sampler learned from, missed a part",
-                w.log_z
-            ));
-        }
-    }
-    if evidence.drift.before > OFF_BEFORE || evidence.drift.after > OFF_AFTER {
-        against.push(format!(
-            "exact moves carry the draws away (noise coordinate {} by about {:.2} standard deviations): the weighted paths miss a part of the posterior",
-            evidence.drift.coordinate, evidence.drift.before
-        ));
-    }
-    if evidence.frail && (evidence.unsettled || w.ess < VERY_GOOD * n as f64) {
-        against.push(
-            "the particles that the sampler learned from had not come to rest, or descend from few, and its own paths are not so even as to make up for that".to_string(),
-        );
-    }
-    // A well-covered posterior has KL(posterior ‖ policy) below what the weights' spread says; a missed part does not.
-    let spread = -(w.ess / n as f64).max(1e-12).ln();
-    if evidence
-        .particles
-        .is_some_and(|eubo| eubo - w.log_z > 1.0 + 2.0 * spread)
-    {
-        against.push("SMC's particles lie where the trained sampler hardly goes".to_string());
-    }
-    if evidence.failed > 1e-2 {
-        against.push(format!(
-            "{:.1} % of the executions failed numerically",
-            100.0 * evidence.failed
-        ));
-    }
     against
+}
+
+impl Evidence {
+    /// What it says against draws with such a log Z.
+    pub fn against(&self, found: &Found) -> Vec<String> {
+        let mut against = Vec::new();
+        if let Some((log_z, se)) = self.smc {
+            let more = log_z - found.log_z;
+            let allowed = 4.0 * (se * se + found.se * found.se).sqrt() + 0.1;
+            if more > allowed || more.is_nan() {
+                against.push(format!(
+                    "SMC finds more evidence than the trained sampler: log Z {log_z:.2} ± {se:.2} against {:.2}; a mode may be missing",
+                    found.log_z
+                ));
+            }
+            // Weights never prove mass that is not there, so SMC finding less than good paths did speaks against SMC alone. But
+            // where the paths are only so good, they learned from particles that missed something, and may miss more.
+            if -more > allowed && found.share < GOOD {
+                against.push(format!(
+                    "SMC finds less evidence than the trained sampler: log Z {log_z:.2} ± {se:.2} against {:.2}; its particles, which the sampler learned from, missed a part",
+                    found.log_z
+                ));
+            }
+        }
+        if self.drift.before > OFF_BEFORE || self.drift.after > OFF_AFTER {
+            against.push(format!(
+                "exact moves carry the draws away (noise coordinate {} by about {:.2} standard deviations): the weighted paths miss a part of the posterior",
+                self.drift.coordinate, self.drift.before
+            ));
+        }
+        if self.frail && (self.unsettled || found.share < VERY_GOOD) {
+            against.push(
+                "the particles that the sampler learned from had not come to rest, or descend from few, and its own paths are not so even as to make up for that".to_string(),
+            );
+        }
+        // A well-covered posterior has KL(posterior ‖ policy) below what the weights' spread says; a missed part does not.
+        let spread = -found.share.max(1e-12).ln();
+        if self
+            .particles
+            .is_some_and(|eubo| eubo - found.log_z > 1.0 + 2.0 * spread)
+        {
+            against.push("SMC's particles lie where the trained sampler hardly goes".to_string());
+        }
+        if self.failed > 1e-2 {
+            against.push(format!(
+                "{:.1} % of the executions failed numerically",
+                100.0 * self.failed
+            ));
+        }
+        against
+    }
 }

@@ -92,6 +92,13 @@ fn power(a: f64, b: f64, y: f64) -> (f64, f64) {
     (by_base, by_exponent)
 }
 
+/// The derivative of a / b by b.
+#[inline]
+pub(in crate::ir) fn by_divisor(a: f64, b: f64) -> f64 {
+    let sign = if bites(Bug::WrongAdjoint) { 1.0 } else { -1.0 };
+    sign * a / (b * b)
+}
+
 pub(super) fn unary(f: UnaryFn, x: Arg, out: &[f64], bar: &[f64], bars: &mut Bars) {
     let Some(target) = bars.of(0, x.data.len()) else {
         return;
@@ -142,8 +149,7 @@ pub(super) fn binary(
         }
         BinaryFn::Div => {
             add_each(bars, 0, args, bar, n, |[_, b]| 1.0 / b);
-            let sign = if bites(Bug::WrongAdjoint) { 1.0 } else { -1.0 };
-            add_each(bars, 1, args, bar, n, |[a, b]| sign * a / (b * b));
+            add_each(bars, 1, args, bar, n, |[a, b]| by_divisor(a, b));
         }
         f => {
             let with = [args[0], args[1], whole(out)];

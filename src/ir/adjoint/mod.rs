@@ -15,6 +15,8 @@ mod elementwise;
 mod laws;
 mod linear;
 
+pub(super) use elementwise::by_divisor;
+
 use super::chain;
 use super::forward::backward;
 use super::kernel::Arg;

@@ -28,7 +28,7 @@ pub struct Passes {
 }
 
 /// Names of the passes, and what each does.
-pub const PASSES: [(&str, &str); 10] = [
+pub const PASSES: [(&str, &str); 11] = [
     ("fold", "operations on known numbers are done once"),
     ("cse", "equal operations on equal operands are done once"),
     ("dead", "what reaches no weight is left out"),
@@ -57,11 +57,15 @@ pub const PASSES: [(&str, &str); 10] = [
         "forward",
         "recursions of log Σ exp over hidden states run as one operation",
     ),
+    (
+        "arms",
+        "arms of chance are evaluated in the executions that take them only",
+    ),
 ];
 
 impl Default for Passes {
     fn default() -> Passes {
-        Passes { on: 0x3ff }
+        Passes { on: 0x7ff }
     }
 }
 
@@ -86,7 +90,7 @@ impl Passes {
         Ok(passes)
     }
 
-    /// The k-th subset of the passes, of 1024.
+    /// The k-th subset of the passes, of 2048.
     #[cfg(test)]
     pub fn subset(k: u16) -> Passes {
         Passes { on: k }

@@ -3,6 +3,7 @@
 //! ```text
 //! x + 0, x − 0, x · 1, x / 1, x ^ 1, − − x  ─▶  x            x ^ 2  ─▶  x²          x / c  ─▶  x · (1/c)
 //! a + (− b)  ─▶  a − b                                       x ^ ½  ─▶  √x
+//! elements of one operand of a pack  ─▶  elements of it      elements of x, one after another, packed  ─▶  elements of x
 //! elements of elements of x  ─▶  elements of x               all elements of x in order  ─▶  x
 //! ```
 //! What would turn an infinity or NaN into a number (x · 0, log eˣ) stays.
@@ -30,6 +31,7 @@ pub(super) fn simplified(
         }
         Op::Take(indices) => elements(r, indices, args[0], shape, span),
         Op::Pack if args.len() == 1 => Some(args[0]),
+        Op::Pack => put_together(r, args, shape, span),
         Op::Reduce(f, axis) if axis.n == 1 => sum_of_one(*f, args[0]),
         _ => None,
     }
@@ -101,12 +103,80 @@ fn elements(
         return Some(source);
     }
     let node = r.graph.node(source);
-    let (Op::Take(inner), inside) = (&node.op, node.args.first().copied()?) else {
-        return None;
+    let (inside, composed) = match &node.op {
+        Op::Take(inner) => {
+            let inner = |i: u32| inner[if inner.len() == 1 { 0 } else { i as usize }];
+            (node.args[0], indices.iter().map(|&i| inner(i)).collect())
+        }
+        Op::Pack => within_one(r, &node.args, indices)?,
+        _ => return None,
     };
-    let composed: Arc<[u32]> = indices
-        .iter()
-        .map(|&i| inner[if inner.len() == 1 { 0 } else { i as usize }])
-        .collect();
     Some(r.add(Op::Take(composed), vec![inside], shape.clone(), span))
+}
+
+/// The operand of a pack that all of some elements are in, and which elements of it they are.
+fn within_one(r: &Rewriter, parts: &[NodeId], indices: &[u32]) -> Option<(NodeId, Arc<[u32]>)> {
+    let first = *indices.first()? as usize;
+    let mut start = 0;
+    let part = *parts.iter().find(|p| {
+        start += r.len(**p);
+        first < start
+    })?;
+    let len = r.len(part);
+    let own = start - len..start;
+    let inside = indices.iter().all(|i| own.contains(&(*i as usize)));
+    inside.then(|| (part, indices.iter().map(|i| i - own.start as u32).collect()))
+}
+
+/// A pack of nothing but elements of one array.
+fn put_together(r: &mut Rewriter, args: &[NodeId], shape: &Shape, span: Span) -> Option<NodeId> {
+    let source = match r.graph.node(*args.first()?) {
+        node if matches!(node.op, Op::Take(_)) => node.args[0],
+        _ => return None,
+    };
+    let mut all = Vec::with_capacity(shape.len());
+    for &a in args {
+        match r.graph.node(a) {
+            node if node.args.first() == Some(&source) => match &node.op {
+                Op::Take(indices) => all.extend(indices.iter().copied()),
+                _ => return None,
+            },
+            _ => return None,
+        }
+    }
+    (all.len() == shape.len())
+        .then(|| r.add(Op::Take(all.into()), vec![source], shape.clone(), span))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+    use crate::lower::passes::{Passes, rewrite};
+    use crate::trace::NoiseGraph;
+
+    #[test]
+    fn elements_of_packs_are_what_was_packed() {
+        let (mut g, span) = (NoiseGraph::default(), Span::default());
+        let a = g.noise(0, Shape::vector(3), span);
+        let b = g.noise(3, Shape::vector(2), span);
+        let mut op = |op, args: &[NodeId], n| g.push(op, args.to_vec(), Shape::vector(n), span);
+        let take = |indices: &[u32]| Op::Take(indices.into());
+        let pack = op(Op::Pack, &[a, b], 5);
+        let whole = op(take(&[3, 4]), &[pack], 2);
+        let some = op(take(&[2, 1]), &[pack], 2);
+        let both = op(take(&[2, 3]), &[pack], 2);
+        let (head, tail) = (op(take(&[0]), &[a], 1), op(take(&[1, 2]), &[a], 2));
+        let again = op(Op::Pack, &[head, tail], 3);
+        let passes = Passes::parse("simplify, dead").unwrap();
+        let roots = [whole, some, both, again];
+        let done = rewrite(passes, &g, &roots, &HashMap::new(), |_| true);
+        let node = |k: usize| done.graph.node(done.roots[k]);
+        assert_eq!(node(0).op, Op::Noise { first: 3 });
+        assert_eq!(node(1).op, take(&[2, 1]));
+        assert_eq!(done.graph.node(node(1).args[0]).op, Op::Noise { first: 0 });
+        assert_eq!(done.graph.node(node(2).args[0]).op, Op::Pack);
+        assert_eq!(node(3).op, Op::Noise { first: 0 });
+    }
 }
