@@ -445,8 +445,26 @@ fn where_it_is_hard_the_verdict_says_so_and_the_draws_are_near() {
 }
 
 #[test]
-fn an_untrained_sampler_says_that_it_is_not_reliable() {
-    let o = run(&tight(), 1, 1000, &[("warmup", "none"), ("steps", "5")]);
+fn an_untrained_sampler_says_so_and_its_ends_are_carried_on() {
+    let case = tight();
+    let o = run(&case, 1, 1000, &[("warmup", "none"), ("steps", "5")]);
+    let told = |what: &str| o.warnings.iter().any(|w| w.contains(what));
+    assert!(told("too uneven weights"), "{:?}", o.warnings);
+    let l = o.log_z.unwrap();
+    // Its elbo shows that nothing was learned: what is right came of the moves.
+    assert!(
+        l.elbo.unwrap() < case.log_z - 1000.0 && (l.estimate - case.log_z).abs() < 4.0 * l.se,
+        "{l:?}, truth {}",
+        case.log_z
+    );
+}
+
+#[test]
+fn an_untrained_sampler_without_time_is_not_reliable() {
+    let mut settings = Settings::new(1000, Seed(1));
+    settings.options = Options::from_pairs([("warmup", "none"), ("steps", "5")]);
+    settings.budget.deadline = Some(Instant::now());
+    let o = Diffusion.run(&tight().target, &settings).unwrap();
     assert!(!o.reliable && !o.warnings.is_empty());
 }
 
