@@ -52,7 +52,7 @@ pub use compute::special;
 pub use draws::{Draws, Output, OutputKind};
 pub use infer::{NoProgress, Progress};
 pub use ir::{Extent, Type};
-pub use lower::{PASSES, Passes};
+pub use lower::{Marginalize, PASSES, Passes};
 pub use session::{
     Answer, Bound, Calibration, Checkpoint, DensityFacts, Description, DiagnosticFacts,
     DiscreteFacts, DistributionFacts, DrawsFacts, EngineFacts, EvaluationFacts, ExitKind, Failure,

@@ -1,6 +1,6 @@
 //! `-O name=value` options that belong to the compiler, whatever the engine is.
 
-use odp::{ExitKind, Failure, PASSES, Passes, Report};
+use odp::{ExitKind, Failure, Marginalize, PASSES, Passes, Report};
 
 /// `-O name=value`, in the order given.
 pub type Options = Vec<(String, String)>;
@@ -12,6 +12,8 @@ pub struct Compiler {
     pub unroll: Option<usize>,
     /// `passes`: which rewrites are made.
     pub passes: Passes,
+    /// `marginalize`: which Gaussian noise is integrated out.
+    pub marginalize: Marginalize,
 }
 
 /// The compiler's options, and the ones that are left for the engine.
@@ -25,6 +27,7 @@ pub fn split(options: &[(String, String)]) -> Result<(Compiler, Options), Failur
         match name.as_str() {
             "unroll" => compiler.unroll = Some(unroll(value)?),
             "passes" => compiler.passes = Passes::parse(value).map_err(|n| no_pass(&n))?,
+            "marginalize" => compiler.marginalize = marginalize(value)?,
             _ => rest.push((name.clone(), value.clone())),
         }
     }
@@ -49,6 +52,10 @@ pub fn help() -> Vec<(String, String)> {
             .iter()
             .map(|(name, text)| own(&format!("  {name}"), text)),
     );
+    lines.push(own(
+        "marginalize=auto|all|no",
+        "which noise is integrated out where all else makes it Gaussian: what can meet all evidence of a drawn scale, all, or none",
+    ));
     lines
 }
 
@@ -58,6 +65,16 @@ fn unroll(text: &str) -> Result<usize, Failure> {
         let report = Report::error(
             "odp::cli::usage",
             format!("-O unroll={text}: a whole number from 1 to 10000 is needed"),
+        );
+        Failure::plain(ExitKind::Input, report)
+    })
+}
+
+fn marginalize(text: &str) -> Result<Marginalize, Failure> {
+    Marginalize::parse(text).ok_or_else(|| {
+        let report = Report::error(
+            "odp::cli::usage",
+            format!("-O marginalize={text}: `auto`, `all` or `no` is needed"),
         );
         Failure::plain(ExitKind::Input, report)
     })

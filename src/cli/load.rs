@@ -67,6 +67,7 @@ pub fn loaded(args: &ModelArgs, compiler: Compiler, simulates: bool) -> Result<L
     let limits = Limits {
         unroll: compiler.unroll,
         passes: compiler.passes,
+        marginalize: compiler.marginalize,
         ..limits(&args.given)
     };
     let inputs = inputs(&args.given, &limits)?;

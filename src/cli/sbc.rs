@@ -31,6 +31,7 @@ pub fn sbc(args: &SbcArgs, console: &Console) -> Result<u8, Failure> {
     let limits = Limits {
         unroll: compiler.unroll,
         passes: compiler.passes,
+        marginalize: compiler.marginalize,
         ..load::limits(&args.model.given)
     };
     let inputs = load::inputs(&args.model.given, &limits)?;

@@ -21,6 +21,7 @@ pub fn train(args: &TrainArgs, console: &Console) -> Result<u8, Failure> {
     let limits = Limits {
         unroll: compiler.unroll,
         passes: compiler.passes,
+        marginalize: compiler.marginalize,
         ..load::limits(&args.model.given)
     };
     // Said before the training: nobody should wait for it.

@@ -10,6 +10,7 @@ use super::adjoint::Workspace;
 use super::discrete::{self, DiscreteLaw};
 use super::gradient::Sweep;
 use super::overflow::Overflow;
+use super::quadratic::{self, Quadratic};
 use super::related::Program;
 use super::smooth;
 use super::tape::{Block, Tape};
@@ -47,6 +48,8 @@ pub struct Component {
     pub coordinates: Vec<usize>,
     /// Coordinates of the components that are the same function of theirs: what is inferred here holds for each of them.
     pub copies: Vec<Vec<usize>>,
+    /// Coordinates that can be integrated out.
+    pub quadratic: Quadratic,
     structure: Structure,
     pub(super) terms: Vec<Weighed>,
     pub(super) sites: Vec<SiteElement>,
@@ -175,16 +178,30 @@ impl Component {
         let noise = tape(&from_noise, &HashMap::new());
         let bound = overflow_output.map(|o| plain(&[rewritten.roots[o]], &HashMap::new()));
         let with_values = (!given.is_empty()).then(|| tape(&rewritten.roots, &rewritten.given));
+        let stretched = stretched(graph, &columns);
+        let excluded = |c: usize| {
+            let column = columns.get(&c);
+            column.is_none_or(|c| {
+                stretched.iter().any(|(s, _)| s == c) || discrete.iter().any(|d| d.coordinate == *c)
+            })
+        };
+        let mut quadratic = quadratic::quadratic(graph, chosen, &excluded);
+        quadratic
+            .coordinates
+            .iter_mut()
+            .for_each(|c| *c = columns[c]);
+        quadratic.coordinates.sort_unstable();
         let hard = terms.iter().any(|t| t.kind == TermKind::Condition);
         let jumps = smooth::jumps(graph, chosen, overflow_output.is_some());
         Component {
             coordinates,
             copies: Vec::new(),
+            quadratic,
             structure: Structure {
                 discrete,
                 smooth: jumps.is_empty(),
                 jumps,
-                stretched: stretched(graph, &columns),
+                stretched,
                 tail: graph.tail.and_then(|c| columns.get(&c).copied()),
                 hard_constraints: hard,
                 size: noise.registers,

@@ -108,6 +108,15 @@ impl Related {
         }
     }
 
+    /// Of some of these coordinates.
+    pub(super) fn among(&self, some: &[usize]) -> Related {
+        let own = |c: &usize| self.coordinates.get(*c).copied();
+        Related {
+            program: self.program.clone(),
+            coordinates: some.iter().filter_map(own).collect(),
+        }
+    }
+
     /// Finds them, for a target of `dim` coordinates.
     pub fn relations(&self, dim: usize) -> Relations {
         match &self.program {

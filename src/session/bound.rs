@@ -19,7 +19,7 @@ use crate::base::{Entry, Report, Seed, SourceMap, Span};
 use crate::draws::{Draws, normalized};
 use crate::infer::{self, InferError, Outcome, Settings};
 use crate::ir::Model;
-use crate::lower::{Component, DiscreteSite, Lowered, Target};
+use crate::lower::{Component, DiscreteSite, Lowered, Marginal, Marginalize, Target};
 use crate::store::{Levels, Record};
 use crate::trace::{self, NoiseSite, TermKind};
 
@@ -57,6 +57,8 @@ pub struct Bound {
     pub(super) observed: Vec<(String, Entry)>,
     pub(super) compile_s: f64,
     pub(super) max_mem: u64,
+    /// What is integrated out before an engine runs.
+    pub(super) marginalize: Marginalize,
     /// How often loops and recursions that depend on chance are unrolled.
     pub(super) unroll: usize,
     /// Traces the program again with another unrolling bound, where the user has not asked for one.
@@ -118,6 +120,7 @@ impl Bound {
             observed: Vec::new(),
             compile_s: 0.0,
             max_mem: u64::MAX,
+            marginalize: Marginalize::No,
             unroll: 0,
             retrace: None,
         };
@@ -621,8 +624,8 @@ impl Bound {
                 alike,
                 ..settings.clone()
             };
-            let outcome = engine
-                .run(&**component, &own)
+            let outcome = self
+                .alone(engine, component, &own)
                 .map_err(|e| self.explain(e, component))?;
             if let Some(e) = component.error() {
                 return Err(self.failure(e.report, exit_kind(e.class)));
@@ -646,6 +649,28 @@ impl Bound {
             z.elbo = z.elbo.map(|x| x + constant);
             z.eubo = z.eubo.map(|x| x + constant);
         }
+        Ok(outcome)
+    }
+
+    /// Runs an engine over one component, over what is left where Gaussian noise is integrated out of it.
+    fn alone(
+        &self,
+        engine: &dyn infer::Engine,
+        component: &Component,
+        settings: &Settings,
+    ) -> Result<Outcome, InferError> {
+        let inner = self.marginalize.of(&component.quadratic, component.dim());
+        if inner.is_empty() || matches!(engine.name(), "prior" | "enumerate") {
+            return engine.run(component, settings);
+        }
+        let marginal = Marginal::new(component, inner);
+        let mut outcome = engine.run(&marginal, settings)?;
+        let noise = &mut outcome.noise;
+        let fresh = standard_normals(settings.seed, "integrated out", noise.n * inner.len());
+        noise.z = marginal.complete(&noise.z, noise.n, &fresh);
+        noise.dim = component.dim();
+        let spent = &mut outcome.evaluations;
+        spent.gradient = marginal.gradients(spent.log_r, spent.gradient);
         Ok(outcome)
     }
 

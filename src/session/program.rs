@@ -192,6 +192,7 @@ impl Program {
             }));
         }
         bound.max_mem = limits.max_mem;
+        bound.marginalize = limits.marginalize;
         bound.compile_s = self.compile_s + started.elapsed().as_secs_f64();
         Ok(bound)
     }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::Checkpoint;
 use crate::base::Seed;
 use crate::infer::{Budget, NoProgress, Options, Progress, Settings};
-use crate::lower::Passes;
+use crate::lower::{Marginalize, Passes};
 
 /// What one run asks for.
 #[derive(Clone)]
@@ -102,6 +102,8 @@ pub struct Limits {
     pub unroll: Option<usize>,
     /// Which rewrites the compiler makes; they change no answer.
     pub passes: Passes,
+    /// Which noise, given which the log-weight is that of a Gaussian, is integrated out before an engine runs.
+    pub marginalize: Marginalize,
     /// Whether independent parts of the log-weight stay together, as one part.
     pub joint: bool,
 }
@@ -117,6 +119,7 @@ impl Default for Limits {
             allow: Vec::new(),
             unroll: None,
             passes: Passes::default(),
+            marginalize: Marginalize::default(),
             joint: false,
         }
     }
