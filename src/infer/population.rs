@@ -573,7 +573,7 @@ impl<'a> Run<'a> {
         let least = (moves / 3).max(2);
         let before = self.slopes();
         let smooth = self.glides
-            && self.road.target.structure().smooth
+            && self.road.target.structure().guides(self.cloud.dim)
             && !self.level.is_soft()
             && !self.level.is_learned()
             && self.cloud.dim > 1;

@@ -53,7 +53,7 @@ pub fn refresh(
     cloud.scores = road.score(Level::POSTERIOR, &cloud.z, seed, &mut spent);
     let mut repertoire = Repertoire::new(target, seed);
     repertoire.fit(&cloud.z, target);
-    let smooth = target.structure().smooth && dim > 1;
+    let smooth = target.structure().guides(dim) && dim > 1;
     let mut accepted = 0.0;
     let mut snapshots = Vec::new();
     let mut made = 0;

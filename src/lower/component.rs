@@ -200,6 +200,7 @@ impl Component {
             structure: Structure {
                 discrete,
                 smooth: jumps.is_empty(),
+                dear_gradient: false,
                 jumps,
                 stretched,
                 tail: graph.tail.and_then(|c| columns.get(&c).copied()),

@@ -13,6 +13,7 @@
 
 use rayon::prelude::*;
 
+use super::probes::Probes;
 use super::target::{DiscreteSite, Structure, Target};
 use crate::compute::linalg::{cholesky, solve_lower, solve_lower_transposed};
 
@@ -25,6 +26,7 @@ pub struct Marginal<'a> {
     /// Coordinates that are integrated out, and the others, which are `0..dim` here.
     inner: Vec<usize>,
     outer: Vec<usize>,
+    probes: Probes,
     structure: Structure,
 }
 
@@ -47,7 +49,8 @@ impl<'a> Marginal<'a> {
                 ..s.clone()
             })
         };
-        let evaluations = inner.len() + 2;
+        let probes = probes(whole, inner);
+        let evaluations = probes.groups.len() + 2;
         let structure = Structure {
             discrete: of.discrete.iter().filter_map(own).collect(),
             stretched: of
@@ -56,6 +59,7 @@ impl<'a> Marginal<'a> {
                 .filter_map(|(c, s)| Some((place(*c)?, *s)))
                 .collect(),
             tail: None,
+            dear_gradient: true,
             size: of.size * evaluations,
             operations: of.operations * evaluations,
             related: of.related.among(&outer),
@@ -65,14 +69,15 @@ impl<'a> Marginal<'a> {
             whole,
             inner: inner.to_vec(),
             outer,
+            probes,
             structure,
         }
     }
 
     /// Gradients of the whole target that so many evaluations of log r and of its gradient took.
     pub fn gradients(&self, log_r: u64, gradient: u64) -> u64 {
-        let k = self.inner.len() as u64;
-        log_r * (k + 1) + gradient * (3 * k + 2)
+        let (first, second) = (self.probes.groups.len() + 1, 2 * self.inner.len() + 1);
+        log_r * first as u64 + gradient * (first + second) as u64
     }
 
     /// All noise `[n, whole dim]` of draws `z: [n, dim]`: what was integrated out is drawn from its posterior given the rest, by
@@ -123,21 +128,21 @@ impl<'a> Marginal<'a> {
 
     /// The inner noise's posterior for each row; `None` where an execution has no weight.
     fn conditionals(&self, z: &[f64]) -> Vec<Option<Conditional>> {
-        let (d, k) = (self.whole.dim(), self.inner.len());
+        let (d, each) = (self.whole.dim(), self.probes.groups.len() + 1);
         let bare = self.bare(z);
-        let mut rows = Vec::with_capacity(bare.len() * (k + 1));
+        let mut rows = Vec::with_capacity(bare.len() * each);
         for row in bare.chunks_exact(d) {
             rows.extend_from_slice(row);
-            for &c in &self.inner {
+            for group in &self.probes.groups {
                 let at = rows.len();
                 rows.extend_from_slice(row);
-                rows[at + c] = 1.0;
+                group.iter().for_each(|&i| rows[at + self.inner[i]] = 1.0);
             }
         }
         let (log_r, gradient) = self.felt(&rows);
         log_r
-            .par_chunks(k + 1)
-            .zip(gradient.par_chunks((k + 1) * d))
+            .par_chunks(each)
+            .zip(gradient.par_chunks(each * d))
             .map(|(log_r, gradient)| {
                 let weighs = log_r.iter().all(|l| l.is_finite());
                 weighs.then(|| self.conditional(gradient)).flatten()
@@ -145,17 +150,15 @@ impl<'a> Marginal<'a> {
             .collect()
     }
 
-    /// From the gradients at nothing and at a unit of each inner coordinate.
+    /// From the gradients at nothing and at each probe.
     fn conditional(&self, gradient: &[f64]) -> Option<Conditional> {
         let (d, k) = (self.whole.dim(), self.inner.len());
         let slope = |probe: usize, j: usize| gradient[probe * d + self.inner[j]];
-        let bend = |i: usize, j: usize| slope(0, j) - slope(i + 1, j);
         let mut precision = vec![0.0; k * k];
-        for i in 0..k {
-            for j in 0..k {
-                let own = f64::from(u8::from(i == j));
-                precision[i * k + j] = own + 0.5 * (bend(i, j) + bend(j, i));
-            }
+        for &(i, j, group, row) in &self.probes.entries {
+            let entry = f64::from(u8::from(i == j)) + slope(0, row) - slope(group + 1, row);
+            precision[i * k + j] = entry;
+            precision[j * k + i] = entry;
         }
         let lower = cholesky(&precision, k)?;
         let mut mean: Vec<f64> = (0..k).map(|j| slope(0, j)).collect();
@@ -223,6 +226,21 @@ impl<'a> Marginal<'a> {
             }
         }
     }
+}
+
+/// What shows the second derivatives by the inner coordinates.
+fn probes(whole: &dyn Target, inner: &[usize]) -> Probes {
+    let mut place = vec![None; whole.dim()];
+    inner.iter().enumerate().for_each(|(i, &c)| place[c] = Some(i));
+    let k = inner.len();
+    let mut meet = vec![false; k * k];
+    for (met, _) in whole.structure().related.relations(whole.dim()).meetings {
+        let own: Vec<usize> = met.iter().filter_map(|&c| place[c as usize]).collect();
+        for (&i, &j) in own.iter().flat_map(|i| own.iter().map(move |j| (i, j))) {
+            meet[i * k + j] = true;
+        }
+    }
+    Probes::new(k, |i, j| meet[i * k + j])
 }
 
 impl Conditional {

@@ -14,6 +14,7 @@ mod marginal;
 mod overflow;
 mod passes;
 mod pointwise;
+mod probes;
 mod pushforward;
 mod quadratic;
 mod related;

@@ -32,6 +32,8 @@ pub struct Structure {
     pub discrete: Vec<DiscreteSite>,
     /// Whether log r is a smooth function of every coordinate.
     pub smooth: bool,
+    /// Whether a gradient costs many times what log r does.
+    pub dear_gradient: bool,
     /// What keeps it from being smooth, in the program's order.
     pub jumps: Vec<Jump>,
     /// Coordinates that are the noise of an improper measure.
@@ -46,6 +48,15 @@ pub struct Structure {
     pub operations: usize,
     /// How the coordinates hang together, found when asked for.
     pub related: Related,
+}
+
+impl Structure {
+    /// Whether engines that can do without gradients had better use them, in `dim` dimensions.
+    pub fn guides(&self, dim: usize) -> bool {
+        /// Dimensions that are explored without.
+        const FEW: usize = 12;
+        self.smooth && (dim > FEW || !self.dear_gradient)
+    }
 }
 
 /// A posterior over noise: N(z; 0, I)·r(z)/Z.

@@ -665,6 +665,9 @@ impl Bound {
         }
         let marginal = Marginal::new(component, inner);
         let mut outcome = engine.run(&marginal, settings)?;
+        if outcome.exact {
+            spread_exact(&mut outcome, settings.n_draws);
+        }
         let noise = &mut outcome.noise;
         let fresh = standard_normals(settings.seed, "integrated out", noise.n * inner.len());
         noise.z = marginal.complete(&noise.z, noise.n, &fresh);

@@ -199,7 +199,7 @@ impl Recipe {
             Some("no") => false,
             _ => structure.size <= CHEAP,
         };
-        let gradients = gradients && structure.smooth && structure.discrete.is_empty();
+        let gradients = gradients && structure.guides(dim) && structure.discrete.is_empty();
         // Gradients are at their best in the last steps, of which many dimensions want more.
         let (levels, high) = match gradients && dim > WIDE {
             true => (14, 6.0),
