@@ -17,8 +17,8 @@ use super::probes::Probes;
 use super::target::{DiscreteSite, Structure, Target};
 use crate::compute::linalg::{cholesky, solve_lower, solve_lower_transposed};
 
-/// Numbers of noise that are evaluated at once.
-const AT_ONCE: usize = 1 << 21;
+/// Numbers of noise that one thread evaluates at once.
+const AT_ONCE: usize = 1 << 16;
 
 /// A target over the noise that is not integrated out.
 pub struct Marginal<'a> {
@@ -141,8 +141,8 @@ impl<'a> Marginal<'a> {
         }
         let (log_r, gradient) = self.felt(&rows);
         log_r
-            .par_chunks(each)
-            .zip(gradient.par_chunks(each * d))
+            .chunks(each)
+            .zip(gradient.chunks(each * d))
             .map(|(log_r, gradient)| {
                 let weighs = log_r.iter().all(|l| l.is_finite());
                 weighs.then(|| self.conditional(gradient)).flatten()
@@ -286,20 +286,17 @@ impl Target for Marginal<'_> {
 
     fn log_r(&self, z: &[f64], out: &mut [f64]) {
         let rows = self.rows_at_once();
-        for (z, out) in z.chunks(rows * self.dim()).zip(out.chunks_mut(rows)) {
-            self.evaluate(z, out);
-        }
+        z.par_chunks(rows * self.dim())
+            .zip(out.par_chunks_mut(rows))
+            .for_each(|(z, out)| self.evaluate(z, out));
     }
 
     fn log_r_gradient(&self, z: &[f64], log_r: &mut [f64], gradient: &mut [f64]) {
         let (rows, dim) = (self.rows_at_once(), self.dim());
-        let parts = z
-            .chunks(rows * dim)
-            .zip(log_r.chunks_mut(rows))
-            .zip(gradient.chunks_mut(rows * dim));
-        for ((z, log_r), gradient) in parts {
-            self.evaluate_gradient(z, log_r, gradient);
-        }
+        z.par_chunks(rows * dim)
+            .zip(log_r.par_chunks_mut(rows))
+            .zip(gradient.par_chunks_mut(rows * dim))
+            .for_each(|((z, log_r), gradient)| self.evaluate_gradient(z, log_r, gradient));
     }
 
     fn log_r_given(&self, zk: &[f64], log_r: &mut [f64], log_p: &mut [f64]) {

@@ -83,6 +83,8 @@ pub struct NoiseFacts {
     pub dim: usize,
     /// Coordinates that reach a weight; the others keep the prior.
     pub active: usize,
+    /// Those of the active ones that are integrated out, and drawn after the engine has run.
+    pub marginalized: usize,
     /// Whether the log-weight is a smooth function of every active coordinate.
     pub smooth: bool,
     /// Independent parts.

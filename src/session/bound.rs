@@ -106,6 +106,7 @@ impl Bound {
         model: Arc<Model>,
         inputs: Arc<trace::Inputs>,
         lowered: Lowered,
+        marginalize: Marginalize,
         warnings: Vec<Report>,
         description: Description,
     ) -> Bound {
@@ -120,7 +121,7 @@ impl Bound {
             observed: Vec::new(),
             compile_s: 0.0,
             max_mem: u64::MAX,
-            marginalize: Marginalize::No,
+            marginalize,
             unroll: 0,
             retrace: None,
         };
@@ -211,6 +212,12 @@ impl Bound {
         NoiseFacts {
             dim: self.lowered.dim,
             active: self.active(),
+            marginalized: self
+                .lowered
+                .components
+                .iter()
+                .map(|c| self.integrated_out(c).len() * c.members().len())
+                .sum(),
             smooth: self.is_smooth(),
             components: self
                 .lowered
@@ -652,6 +659,11 @@ impl Bound {
         Ok(outcome)
     }
 
+    /// A component's coordinates that engines do not see.
+    fn integrated_out<'a>(&self, component: &'a Component) -> &'a [usize] {
+        self.marginalize.of(&component.quadratic, component.dim())
+    }
+
     /// Runs an engine over one component, over what is left where Gaussian noise is integrated out of it.
     fn alone(
         &self,
@@ -659,7 +671,7 @@ impl Bound {
         component: &Component,
         settings: &Settings,
     ) -> Result<Outcome, InferError> {
-        let inner = self.marginalize.of(&component.quadratic, component.dim());
+        let inner = self.integrated_out(component);
         if inner.is_empty() || matches!(engine.name(), "prior" | "enumerate") {
             return engine.run(component, settings);
         }

@@ -10,7 +10,7 @@ use super::compile::{self, Origin};
 use super::{Bound, Description, ExitKind, Failure, Limits};
 use crate::base::{Data, Report, Seed, SourceMap};
 use crate::ir::{DataKind, Model, Type};
-use crate::lower::{Overflow, Passes, lower};
+use crate::lower::{Marginalize, Overflow, Passes, lower};
 use crate::store::Inputs;
 use crate::trace::{self, Class, TraceError, trace};
 
@@ -123,7 +123,12 @@ impl Program {
         gather: fn(&Model, &Data) -> Result<trace::Inputs, Vec<TraceError>>,
     ) -> Result<Bound, Failure> {
         let started = Instant::now();
-        let (unroll, passes) = (limits.unroll, (limits.passes, limits.joint));
+        let unroll = limits.unroll;
+        let ways = Ways {
+            passes: limits.passes,
+            marginalize: limits.marginalize,
+            joint: limits.joint,
+        };
         self.refuse_faults(inputs)?;
         let data = self.decoded(inputs);
         let bound_inputs = gather(&self.model, &data).map_err(|errors| self.failures(errors))?;
@@ -141,7 +146,7 @@ impl Program {
         let mut bound = self.lowered(
             &bound_inputs,
             at(unroll.unwrap_or(UNROLL[0]), plenty),
-            passes,
+            ways,
         )?;
         let mut unrolled = unroll.unwrap_or(UNROLL[0]);
         if unroll.is_none() {
@@ -160,7 +165,7 @@ impl Program {
                         .min(MAX_MULTIPLIED_DIM.max(in_proportion as usize)),
                     ..at(n, 4 * MAX_UNROLLED_NODES)
                 };
-                match self.lowered(&bound_inputs, next, passes) {
+                match self.lowered(&bound_inputs, next, ways) {
                     Ok(next) => (bound, unrolled) = (next, n),
                     Err(_) => break,
                 }
@@ -188,11 +193,10 @@ impl Program {
                 ..at(0, 4 * MAX_UNROLLED_NODES)
             };
             bound.retrace = Some(Box::new(move |unroll| {
-                program.lowered(&inputs, trace::Limits { unroll, ..limits }, passes)
+                program.lowered(&inputs, trace::Limits { unroll, ..limits }, ways)
             }));
         }
         bound.max_mem = limits.max_mem;
-        bound.marginalize = limits.marginalize;
         bound.compile_s = self.compile_s + started.elapsed().as_secs_f64();
         Ok(bound)
     }
@@ -242,7 +246,7 @@ impl Program {
         &self,
         inputs: &Arc<trace::Inputs>,
         limits: trace::Limits,
-        (passes, joint): (Passes, bool),
+        ways: Ways,
     ) -> Result<Bound, Failure> {
         let traced = trace(&self.model, inputs, limits).map_err(|e| self.failures(vec![e]))?;
         let overflow = Overflow {
@@ -260,7 +264,8 @@ impl Program {
         Ok(Bound::new(
             self.model.clone(),
             inputs.clone(),
-            lower(traced, overflow, passes, joint),
+            lower(traced, overflow, ways.passes, ways.joint),
+            ways.marginalize,
             self.warnings.clone(),
             description,
         ))
@@ -277,6 +282,14 @@ impl Program {
             sources: self.model.sources.clone(),
         }
     }
+}
+
+/// How a traced program becomes targets.
+#[derive(Clone, Copy)]
+struct Ways {
+    passes: Passes,
+    marginalize: Marginalize,
+    joint: bool,
 }
 
 pub(super) fn exit_kind(class: Class) -> ExitKind {

@@ -26,6 +26,7 @@ fn parts() -> Parts {
         noise: NoiseFacts {
             dim: 2,
             active: 2,
+            marginalized: 0,
             smooth: true,
             components: 1,
             overflow_rate: 0.0,
@@ -91,6 +92,7 @@ fn the_document_has_the_keys_that_scripts_read() {
       "noise": {
         "dim": 2,
         "active": 2,
+        "marginalized": 0,
         "smooth": true,
         "components": 1,
         "overflow_rate": 0.0
