@@ -199,10 +199,9 @@ impl<'a> Marginal<'a> {
         let given = self.conditionals(z);
         let mut rows = Vec::with_capacity(given.len() * (2 * k + 1) * d);
         for (z, given) in z.chunks_exact(dim).zip(&given) {
-            let points = given.as_ref().map_or_else(
-                || vec![vec![0.0; k]; 2 * k + 1],
-                Conditional::points,
-            );
+            let points = given
+                .as_ref()
+                .map_or_else(|| vec![vec![0.0; k]; 2 * k + 1], Conditional::points);
             points
                 .iter()
                 .for_each(|inner| rows.extend(self.joined(z, inner)));
@@ -231,7 +230,10 @@ impl<'a> Marginal<'a> {
 /// What shows the second derivatives by the inner coordinates.
 fn probes(whole: &dyn Target, inner: &[usize]) -> Probes {
     let mut place = vec![None; whole.dim()];
-    inner.iter().enumerate().for_each(|(i, &c)| place[c] = Some(i));
+    inner
+        .iter()
+        .enumerate()
+        .for_each(|(i, &c)| place[c] = Some(i));
     let k = inner.len();
     let mut meet = vec![false; k * k];
     for (met, _) in whole.structure().related.relations(whole.dim()).meetings {

@@ -27,11 +27,11 @@ mod target;
 
 pub use component::Component;
 pub use marginal::Marginal;
-pub use quadratic::Marginalize;
 pub use overflow::Overflow;
 pub use passes::{PASSES, Passes};
 pub use pointwise::{Pointwise, Scores};
 pub use pushforward::Pushforward;
+pub use quadratic::Marginalize;
 pub use related::{Block, Related, Relations};
 pub use stretch::Stretch;
 pub use target::{DiscreteSite, Jump, Structure, Target};

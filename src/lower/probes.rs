@@ -84,9 +84,11 @@ impl Coloring<'_> {
             let near = |m: &&usize| self.neighbours[row].contains(m);
             self.groups[g].iter().filter(near).count() == 1
         };
-        [(i, j), (j, i)]
-            .into_iter()
-            .find_map(|(row, other)| self.group[other].filter(|&g| alone(row, g)).map(|g| (g, row)))
+        [(i, j), (j, i)].into_iter().find_map(|(row, other)| {
+            self.group[other]
+                .filter(|&g| alone(row, g))
+                .map(|g| (g, row))
+        })
     }
 }
 
@@ -117,7 +119,13 @@ mod tests {
     fn every_entry_is_read_by_as_few_probes_as_the_pattern_allows() {
         let value = |i: usize, j: usize| (3 * i + 7 * j + 1) as f64;
         let diagonal = matrix(9, |i, j| if i == j { value(i, j) } else { 0.0 });
-        let arrow = matrix(9, |i, j| if i == j || j == 4 || i == 4 { value(i, j) } else { 0.0 });
+        let arrow = matrix(9, |i, j| {
+            if i == j || j == 4 || i == 4 {
+                value(i, j)
+            } else {
+                0.0
+            }
+        });
         let chain = matrix(9, |i, j| if i - j < 2 { value(i, j) } else { 0.0 });
         let dense = matrix(5, value);
         for (m, most) in [(diagonal, 1), (arrow, 2), (chain, 3), (dense, 5)] {

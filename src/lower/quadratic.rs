@@ -12,6 +12,8 @@ use crate::trace::{NodeId, NoiseGraph, TermKind};
 const OTHER: u8 = 3;
 /// Most coordinates that are taken together.
 const MOST: usize = 64;
+/// Coordinates that may be left where integrating out is to help an engine that explores.
+const FEW_LEFT: usize = 8;
 /// Operations times draws that may be looked at.
 const COST: usize = 4_000_000;
 
@@ -28,7 +30,7 @@ pub struct Quadratic {
 /// What is integrated out, of noise in which log r is quadratic.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Marginalize {
-    /// Where there is a neck.
+    /// Where there is a neck, and where an engine that explores is left with few dimensions.
     #[default]
     Auto,
     /// All of it.
@@ -48,15 +50,17 @@ impl Marginalize {
         }
     }
 
-    /// What of it is integrated out of a target of `dim` coordinates.
-    pub fn of(self, quadratic: &Quadratic, dim: usize) -> &[usize] {
+    /// What of it is integrated out of a target of `dim` coordinates, for an engine that explores all of them or one that
+    /// follows gradients.
+    pub fn of(self, quadratic: &Quadratic, dim: usize, explores: bool) -> &[usize] {
+        let left = dim - quadratic.coordinates.len();
         let wanted = match self {
-            Marginalize::Auto => quadratic.neck,
+            Marginalize::Auto => quadratic.neck || (explores && left <= FEW_LEFT),
             Marginalize::All => true,
             Marginalize::No => false,
         };
         // Something has to be left for an engine.
-        match wanted && quadratic.coordinates.len() < dim {
+        match wanted && left > 0 {
             true => &quadratic.coordinates,
             false => &[],
         }
@@ -133,11 +137,7 @@ fn is_quadratic(graph: &NoiseGraph, terms: &[usize], degree: &HashMap<NodeId, u8
 }
 
 /// Degrees of what is needed.
-fn degrees(
-    graph: &NoiseGraph,
-    needed: &[NodeId],
-    chosen: &HashSet<NodeId>,
-) -> HashMap<NodeId, u8> {
+fn degrees(graph: &NoiseGraph, needed: &[NodeId], chosen: &HashSet<NodeId>) -> HashMap<NodeId, u8> {
     let mut degree: HashMap<NodeId, u8> = HashMap::with_capacity(needed.len());
     for &id in needed {
         let node = graph.node(id);
@@ -201,12 +201,7 @@ fn is_multi_normal(law: &ArrayLaw) -> bool {
 }
 
 /// Whether `width` chosen coordinates can meet all the evidence that has one drawn scale.
-fn has_neck(
-    graph: &NoiseGraph,
-    needed: &[NodeId],
-    chosen: &HashSet<NodeId>,
-    width: usize,
-) -> bool {
+fn has_neck(graph: &NoiseGraph, needed: &[NodeId], chosen: &HashSet<NodeId>, width: usize) -> bool {
     if width == 0 {
         return false;
     }

@@ -158,7 +158,7 @@ impl Bound {
         let structures = || self.lowered.components.iter().map(|c| c.structure());
         let outputs = self.lowered.pushforward.described();
         Description {
-            noise: Some(self.noise_facts()),
+            noise: Some(self.noise_facts("auto")),
             discrete: self.discrete_facts(),
             hard_constraints: Some(structures().any(|s| s.hard_constraints)),
             jumps: structures()
@@ -208,7 +208,8 @@ impl Bound {
         named(&self.by_place(), coordinate)
     }
 
-    fn noise_facts(&self) -> NoiseFacts {
+    /// What is known of the noise, as an engine sees it.
+    fn noise_facts(&self, engine: &str) -> NoiseFacts {
         NoiseFacts {
             dim: self.lowered.dim,
             active: self.active(),
@@ -216,7 +217,7 @@ impl Bound {
                 .lowered
                 .components
                 .iter()
-                .map(|c| self.integrated_out(c).len() * c.members().len())
+                .map(|c| self.integrated_out(c, engine).len() * c.members().len())
                 .sum(),
             smooth: self.is_smooth(),
             components: self
@@ -547,7 +548,7 @@ impl Bound {
             model: self.description.model.clone(),
             requested: request.engine.clone(),
             seed: request.seed,
-            noise: self.noise_facts(),
+            noise: self.noise_facts(engine.name()),
             up_to_constant: self.lowered.improper,
             outcome,
             draws,
@@ -659,9 +660,15 @@ impl Bound {
         Ok(outcome)
     }
 
-    /// A component's coordinates that engines do not see.
-    fn integrated_out<'a>(&self, component: &'a Component) -> &'a [usize] {
-        self.marginalize.of(&component.quadratic, component.dim())
+    /// A component's coordinates that an engine does not see.
+    fn integrated_out<'a>(&self, component: &'a Component, engine: &str) -> &'a [usize] {
+        let explores = match engine {
+            "prior" | "enumerate" => return &[],
+            "auto" => !component.structure().smooth,
+            _ => matches!(engine, "diffusion" | "smc" | "importance"),
+        };
+        self.marginalize
+            .of(&component.quadratic, component.dim(), explores)
     }
 
     /// Runs an engine over one component, over what is left where Gaussian noise is integrated out of it.
@@ -671,8 +678,8 @@ impl Bound {
         component: &Component,
         settings: &Settings,
     ) -> Result<Outcome, InferError> {
-        let inner = self.integrated_out(component);
-        if inner.is_empty() || matches!(engine.name(), "prior" | "enumerate") {
+        let inner = self.integrated_out(component, engine.name());
+        if inner.is_empty() {
             return engine.run(component, settings);
         }
         let marginal = Marginal::new(component, inner);

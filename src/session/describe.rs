@@ -121,6 +121,12 @@ impl Description {
             "{} dimensions, {} of which reach a weight, in {} {parts}",
             n.dim, n.active, n.components
         )];
+        if n.marginalized > 0 {
+            lines.push(format!(
+                "{} of them are Gaussian given the rest: integrated out before an engine runs, drawn after it",
+                n.marginalized
+            ));
+        }
         let smooth = if n.smooth {
             "smooth: gradients can be used"
         } else {

@@ -45,6 +45,8 @@ mod support;
 mod table;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_marginal;
 mod verdict;
 mod view;
 

@@ -143,11 +143,8 @@ impl Program {
             plates: limits.passes.has("plates"),
         };
         let plenty = trace::Limits::default().max_nodes;
-        let mut bound = self.lowered(
-            &bound_inputs,
-            at(unroll.unwrap_or(UNROLL[0]), plenty),
-            ways,
-        )?;
+        let mut bound =
+            self.lowered(&bound_inputs, at(unroll.unwrap_or(UNROLL[0]), plenty), ways)?;
         let mut unrolled = unroll.unwrap_or(UNROLL[0]);
         if unroll.is_none() {
             for n in UNROLL.into_iter().skip(1) {
