@@ -182,6 +182,9 @@ impl StoreError {
     fn help(&self) -> Option<String> {
         let text = match self {
             StoreError::Unreadable { .. } => "look at the path: it is relative to where odp is run",
+            StoreError::Malformed { at, .. } if at.file.starts_with("--set") => {
+                "after `=` comes JSON: `--set 'y=[1, 2.5]'`, `--set n=10`, in quotes for the shell where there are spaces or brackets"
+            }
             StoreError::Malformed { .. } => {
                 "write it again with the program that made it, or mend the place by hand"
             }
@@ -203,7 +206,7 @@ impl StoreError {
                 "choose a path in a folder that exists, and that you may write to"
             }
             StoreError::UnknownFormat { .. } => {
-                "data files are `.json` (Stan's JSON), `.csv`, `.npy` or `.npz`"
+                "data files are `.json` (Stan's JSON), `.csv`, `.tsv`, `.npy` or `.npz`"
             }
             StoreError::NotBuiltWith { .. } => {
                 "use `zarr`, `csv` or `json`, or build odp with `--features parquet`"
