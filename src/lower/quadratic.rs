@@ -14,6 +14,8 @@ const OTHER: u8 = 3;
 const MOST: usize = 64;
 /// Coordinates that may be left where integrating out is to help an engine that explores.
 const FEW_LEFT: usize = 8;
+/// Numbers that one gradient of what is left may compute by default.
+const DEAR: usize = 200_000;
 /// Operations times draws that may be looked at.
 const COST: usize = 4_000_000;
 
@@ -50,11 +52,14 @@ impl Marginalize {
         }
     }
 
-    /// What of it is integrated out of a target of `dim` coordinates, for an engine that explores all of them or one that
-    /// follows gradients.
-    pub fn of(self, quadratic: &Quadratic, dim: usize, explores: bool) -> &[usize] {
-        let left = dim - quadratic.coordinates.len();
+    /// What of it is integrated out of a target of `dim` coordinates, of which an evaluation computes `size` numbers, for an
+    /// engine that explores all of them or one that follows gradients.
+    pub fn of(self, quadratic: &Quadratic, dim: usize, size: usize, explores: bool) -> &[usize] {
+        let width = quadratic.coordinates.len();
+        let left = dim - width;
+        let dear = size.saturating_mul(3 * width + 2) > DEAR;
         let wanted = match self {
+            Marginalize::Auto if dear => false,
             Marginalize::Auto => quadratic.neck || (explores && left <= FEW_LEFT),
             Marginalize::All => true,
             Marginalize::No => false,

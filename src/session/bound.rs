@@ -667,8 +667,12 @@ impl Bound {
             "auto" => !component.structure().smooth,
             _ => matches!(engine, "diffusion" | "smc" | "importance"),
         };
-        self.marginalize
-            .of(&component.quadratic, component.dim(), explores)
+        self.marginalize.of(
+            &component.quadratic,
+            component.dim(),
+            component.size(),
+            explores,
+        )
     }
 
     /// Runs an engine over one component, over what is left where Gaussian noise is integrated out of it.
