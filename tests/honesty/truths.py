@@ -372,6 +372,49 @@ sample c ~ Normal(0, 2)
 observe y ~ BernoulliLogit(a + b * u + c * v)
 return {{ a, b, c }}""", mom, log_z)
 
+# Necks: values that could meet all evidence of a drawn scale, so that the posterior has mass at scale 0.
+SEEN = [0.4, -0.9, 1.3, 0.2, -0.6]
+scales = np.concatenate([np.geomspace(1e-6, .01, 400), np.linspace(.01, 6, 6000)[1:]])
+cells = np.gradient(scales)
+
+
+def neck(name, why, text, y, log_seen):
+    """One scale s ~ HalfNormal(1); `log_seen`(y_i, s) is the log-density of one value given s, all else integrated out."""
+    lw = math.log(2) + normal(scales, 0, 1) + sum(log_seen(v, scales) for v in y) + np.log(cells)
+    log_z, mom = from_grid(lw, {"s": scales}, 1.0)
+    program(name, why, text, mom, log_z)
+
+
+def smoothed(latent, noise):
+    """log ∫ latent(x) noise((y − x) / s) / s dx at each s, over quantiles of the noise and of the latent value, whichever is the wider."""
+    u = (np.arange(4000) + .5) / 4000
+    def at(y, s):
+        wide = s[:, None] < 1
+        return np.log(np.where(wide[:, 0], latent.pdf(y - s[:, None] * noise.ppf(u)).mean(1), (noise.pdf((y - latent.ppf(u)) / s[:, None]) / s[:, None]).mean(1)))
+    return at
+
+
+for n, name in ((5, "neck_five"), (3, "neck_three")):
+    neck(name, f"{n} latent values could meet {n} data exactly: the neck of a drawn scale.",
+         f"sample s ~ HalfNormal(1)\nsample x ~ iid(Normal(0, 1), {n})\nobserve {SEEN[:n]} ~ Normal(x, s)\nreturn {{ s }}", SEEN[:n], lambda y, s: normal(y, 0, np.hypot(1, s)))
+neck("neck_student_latent", "A neck whose latent values have Student's law.",
+     f"sample s ~ HalfNormal(1)\nsample x ~ iid(StudentT(4, 0, 1), 5)\nobserve {SEEN} ~ Normal(x, s)\nreturn {{ s }}", SEEN, smoothed(stats.t(4), stats.norm))
+neck("neck_student_noise", "A neck whose noise has Student's law.",
+     f"sample s ~ HalfNormal(1)\nsample x ~ iid(Normal(0, 1), 5)\nobserve {SEEN} ~ StudentT(4, x, s)\nreturn {{ s }}", SEEN, smoothed(stats.norm, stats.t(4)))
+
+y = np.array([0.3, 0.5, 0.1, 0.9, 1.2, 0.8, 1.5, 1.1, 1.9, 1.6]); steps = np.arange(1, 11)
+w, v = np.linalg.eigh(np.minimum.outer(steps, steps).astype(float)); turned = (v.T @ y) ** 2
+S, Q = np.meshgrid((np.arange(800) + .5) / 800 * 4, (np.arange(800) + .5) / 800 * 4)
+var = S[..., None] ** 2 + Q[..., None] ** 2 * w
+log_z, mom = from_grid(-.5 * (turned / var + np.log(2 * math.pi * var)).sum(-1) + 2 * math.log(2) + normal(S, 0, 1) + normal(Q, 0, 1), {"s": S, "q": Q}, (4 / 800) ** 2)
+program("neck_level", "A local level that could meet ten data exactly.", f"sample s ~ HalfNormal(1)\nsample q ~ HalfNormal(1)\nsample e ~ iid(Normal(0, 1), 10)\nlet level = q * cumsum(e)\nobserve {y.tolist()} ~ Normal(level, s)\nreturn {{ s, q }}", mom, log_z)
+seen = [-1.2, -0.7, -0.3, 0.0, 0.4, 0.6, 1.1, 1.5]; y = [-0.9, -0.8, 0.1, 0.3, 0.2, 0.9, 1.0, 1.8]
+A, B, S = np.meshgrid(np.linspace(-2, 2.4, 133), np.linspace(-1.2, 4, 209), (np.arange(300) + .5) / 300 * 3, indexing="ij")
+lw = normal(A, 0, 1) + normal(B, 0, 1) + math.log(2) + normal(S, 0, 1)
+for wi, yi in zip(seen, y): lw = lw + normal(wi, 0, math.sqrt(1.25)) + normal(yi, A + .8 * B * wi, np.sqrt(.2 * B * B + S * S))
+log_z, mom = from_grid(lw, {"s": S, "b": B}, 4.4 / 132 * 5.2 / 208 * .01)
+program("neck_errors", "Measurement errors: true covariates that could meet all data.", f"sample a ~ Normal(0, 1)\nsample b ~ Normal(0, 1)\nsample s ~ HalfNormal(1)\nsample x ~ iid(Normal(0, 1), 8)\nobserve {seen} ~ Normal(x, 0.5)\nobserve {y} ~ Normal(a + b * x, s)\nreturn {{ s, b }}", mom, log_z)
+
 for name, truth in ALL.items():
     (HERE / f"{name}.json").write_text(json.dumps(truth, indent=1) + "\n")
 print(len(ALL), "programs")
