@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::Tabled;
 use crate::base::Shape;
 use crate::dist::{self, Bounds, Describe, Multivariate, Param, Univariate, ValueKind};
 
@@ -16,6 +17,8 @@ pub enum Law {
     Censored(Arc<Law>),
     /// `(…, p)`: zero with probability p more.
     ZeroInflated(Arc<Law>),
+    /// A law of known shape whose transport is looked up.
+    Tabled(Arc<Tabled>),
 }
 
 /// A law over arrays, `batch` independent ones.
@@ -39,6 +42,7 @@ impl Law {
         match self {
             Law::Plain(d) => *d,
             Law::Truncated(l) | Law::Censored(l) | Law::ZeroInflated(l) => l.base(),
+            Law::Tabled(t) => t.law().base(),
         }
     }
 
@@ -53,6 +57,7 @@ impl Law {
             Law::Plain(d) => d.kind() != ValueKind::Real || d.name() == "Delta",
             Law::Truncated(l) => l.has_atoms(),
             Law::Censored(_) | Law::ZeroInflated(_) => true,
+            Law::Tabled(t) => t.law().has_atoms(),
         }
     }
 
@@ -63,6 +68,7 @@ impl Law {
                 let (q, [lower, upper]) = split::<2>(p);
                 dist::log_interval(&**l, q, Bounds { lower, upper })
             }
+            Law::Tabled(t) => t.law().log_mass(p),
             _ => 0.0,
         }
     }
@@ -74,6 +80,7 @@ impl Law {
             Law::Truncated(l) => format!("truncated {}", l.label()),
             Law::Censored(l) => format!("censored {}", l.label()),
             Law::ZeroInflated(l) => format!("zero-inflated {}", l.label()),
+            Law::Tabled(t) => t.law().label(),
         }
     }
 }
@@ -85,6 +92,7 @@ impl PartialEq for Law {
             (Law::Truncated(a), Law::Truncated(b))
             | (Law::Censored(a), Law::Censored(b))
             | (Law::ZeroInflated(a), Law::ZeroInflated(b)) => a == b,
+            (Law::Tabled(a), Law::Tabled(b)) => Arc::ptr_eq(a, b) || a == b,
             _ => false,
         }
     }
@@ -168,12 +176,16 @@ macro_rules! by_law {
                 let (q, [extra]) = split::<1>($p);
                 $inflated(&**l, q, extra, $($arg),*)
             }
+            Law::Tabled(t) => t.law().$plain($p, $($arg),*),
         }
     };
 }
 
 impl Univariate for Law {
     fn transport(&self, p: &[f64], z: f64) -> f64 {
+        if let Law::Tabled(t) = self {
+            return t.transport(p, z);
+        }
         by_law!(
             self,
             p,
@@ -225,6 +237,7 @@ impl Univariate for Law {
                 let (a, b) = l.support(&p[..p.len() - 1]);
                 (a.min(0.0), b.max(0.0))
             }
+            Law::Tabled(t) => t.law().support(p),
         }
     }
     fn mean(&self, p: &[f64]) -> f64 {
@@ -236,6 +249,7 @@ impl Univariate for Law {
                 dist::interval_moments(&**l, q, Bounds { lower, upper }).0
             }
             Law::Censored(l) => censored_moments(l, p).0,
+            Law::Tabled(t) => t.law().mean(p),
         }
     }
     fn sd(&self, p: &[f64]) -> f64 {
@@ -252,6 +266,7 @@ impl Univariate for Law {
                 dist::interval_moments(&**l, q, Bounds { lower, upper }).1
             }
             Law::Censored(l) => censored_moments(l, p).1,
+            Law::Tabled(t) => t.law().sd(p),
         }
     }
     fn improper_correction(&self, p: &[f64], x: f64) -> f64 {
@@ -261,6 +276,7 @@ impl Univariate for Law {
                 let (q, [lower, upper]) = split::<2>(p);
                 dist::truncated_improper_correction(&**l, q, Bounds { lower, upper }, x)
             }
+            Law::Tabled(t) => t.law().improper_correction(p, x),
             _ => 0.0,
         }
     }
@@ -275,6 +291,9 @@ impl Univariate for Law {
         )
     }
     fn d_transport(&self, p: &[f64], z: f64, x: f64, dp: &mut [f64]) -> f64 {
+        if let Law::Tabled(t) = self {
+            return t.d_transport(p, z, x, dp);
+        }
         by_law!(
             self,
             p,
@@ -311,6 +330,7 @@ impl Univariate for Law {
                 let (q, [lower, upper]) = split::<2>(p);
                 dist::truncated_d_improper_correction(&**l, q, Bounds { lower, upper }, x, dp)
             }
+            Law::Tabled(t) => t.law().d_improper_correction(p, x, dp),
             _ => {
                 dp.fill(0.0);
                 0.0
@@ -321,6 +341,7 @@ impl Univariate for Law {
         match self {
             Law::Plain(d) => d.is_improper(),
             Law::Truncated(l) => l.is_improper(),
+            Law::Tabled(t) => t.law().is_improper(),
             Law::Censored(_) | Law::ZeroInflated(_) => false,
         }
     }

@@ -34,6 +34,7 @@ mod product;
 mod reduce;
 pub mod single;
 mod strip;
+mod tabled;
 mod unary;
 mod written;
 
@@ -42,3 +43,4 @@ pub use law::{ArrayLaw, Law};
 pub use model::*;
 pub use normal::is_normal;
 pub use op::{Axis, BinaryFn, LawFn, Op, ReduceFn, ScanFn, UnaryFn};
+pub use tabled::Tabled;

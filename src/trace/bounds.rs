@@ -166,6 +166,7 @@ impl NoiseGraph {
                 let inner = self.bound_of_scalar(base, upper, param)?;
                 Some(if upper { inner.max(0) } else { inner.min(0) })
             }
+            Law::Tabled(t) => self.bound_of_scalar(t.law(), upper, param),
         }
     }
 }
@@ -176,5 +177,6 @@ fn n_params(law: &Law) -> usize {
         Law::Plain(d) => d.params().len(),
         Law::Truncated(l) | Law::Censored(l) => n_params(l) + 2,
         Law::ZeroInflated(l) => n_params(l) + 1,
+        Law::Tabled(t) => n_params(t.law()),
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! nodes that the roots need, operands first
-//!   ──▶ fold ──▶ simplify ──▶ stats ──▶ gemm ──▶ cse ──▶ forward ──▶ fuse ──▶ the same function in fewer and cheaper steps
+//!   ──▶ fold ──▶ simplify ──▶ stats ──▶ gemm ──▶ tables ──▶ cse ──▶ forward ──▶ fuse ──▶ the same function in fewer and cheaper steps
 //! ```
 //! One walk: each node, its operands already rewritten, goes through the passes that are on; `forward` and
 //! `fuse` then look at the whole. Values agree with those of the
@@ -14,11 +14,12 @@ mod fuse;
 mod gemm;
 mod simplify;
 mod stats;
+mod tables;
 
 use std::collections::HashMap;
 
 use crate::base::{Shape, Span};
-use crate::ir::Op;
+use crate::ir::{Law, Op};
 use crate::trace::{NodeId, NoiseGraph};
 
 /// Which passes run; all of them where nothing else is asked for.
@@ -28,7 +29,7 @@ pub struct Passes {
 }
 
 /// Names of the passes, and what each does.
-pub const PASSES: [(&str, &str); 11] = [
+pub const PASSES: [(&str, &str); 12] = [
     ("fold", "operations on known numbers are done once"),
     ("cse", "equal operations on equal operands are done once"),
     ("dead", "what reaches no weight is left out"),
@@ -61,11 +62,12 @@ pub const PASSES: [(&str, &str); 11] = [
         "arms",
         "arms of chance are evaluated in the executions that take them only",
     ),
+    ("tables", "transports of laws of known shape are looked up"),
 ];
 
 impl Default for Passes {
     fn default() -> Passes {
-        Passes { on: 0x7ff }
+        Passes { on: 0xfff }
     }
 }
 
@@ -90,7 +92,7 @@ impl Passes {
         Ok(passes)
     }
 
-    /// The k-th subset of the passes, of 2048.
+    /// The k-th subset of the passes, of 4096.
     #[cfg(test)]
     pub fn subset(k: u16) -> Passes {
         Passes { on: k }
@@ -107,6 +109,8 @@ impl Passes {
 pub(super) struct Rewriter {
     passes: Passes,
     graph: NoiseGraph,
+    /// Laws that have a table.
+    tabled: Vec<Law>,
 }
 
 /// What the passes made of some roots.
@@ -137,6 +141,7 @@ pub(super) fn rewrite(
     let mut rewriter = Rewriter {
         passes,
         graph: NoiseGraph::with_room(count),
+        tabled: Vec::new(),
     };
     let mut places: Vec<Option<NodeId>> = vec![None; old.len()];
     let at = |places: &[Option<NodeId>], id: &NodeId| {
@@ -206,6 +211,10 @@ impl Rewriter {
         let (op, args) = match self.passes.has("gemm") {
             true => gemm::laid_out(&self.graph, op, args),
             false => (op, args),
+        };
+        let op = match self.passes.has("tables") {
+            true => tables::looked_up(&self.graph, op, &args, &mut self.tabled),
+            false => op,
         };
         match self.passes.has("cse") {
             true => self.graph.shared(op, args, shape, span),

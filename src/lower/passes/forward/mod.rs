@@ -62,6 +62,7 @@ impl<'a> Rewriting<'a> {
             new: Rewriter {
                 passes,
                 graph: NoiseGraph::default(),
+                tabled: Vec::new(),
             },
         }
     }
