@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use rayon::prelude::*;
 
 use super::adjoint::Workspace;
+use super::centre::{Centred, Latent};
 use super::discrete::{self, DiscreteLaw};
 use super::gradient::Sweep;
 use super::overflow::Overflow;
@@ -50,6 +51,8 @@ pub struct Component {
     pub copies: Vec<Vec<usize>>,
     /// Coordinates that can be integrated out.
     pub quadratic: Quadratic,
+    /// Values that can take their noise's place.
+    latent: Option<Latent>,
     structure: Structure,
     pub(super) terms: Vec<Weighed>,
     pub(super) sites: Vec<SiteElement>,
@@ -197,6 +200,7 @@ impl Component {
             coordinates,
             copies: Vec::new(),
             quadratic,
+            latent: None,
             structure: Structure {
                 discrete,
                 smooth: jumps.is_empty(),
@@ -223,6 +227,13 @@ impl Component {
             evaluated: AtomicU64::new(0),
             overflowed: AtomicU64::new(0),
             error: Mutex::new(None),
+        }
+    }
+
+    /// Finds latent values, in the graph that it was lowered from.
+    pub(super) fn seek_latent(&mut self, graph: &NoiseGraph, chosen: &[usize], passes: Passes) {
+        if self.structure.smooth {
+            self.latent = Latent::of(graph, &self.coordinates, chosen, passes);
         }
     }
 
@@ -527,6 +538,10 @@ impl Target for Component {
                     }
                 }
             });
+    }
+
+    fn centred(&self, z: &[f64], limit: f64) -> Option<Centred> {
+        self.latent.as_ref()?.centred(self, z, limit)
     }
 
     fn counts(&self) -> [u64; 3] {

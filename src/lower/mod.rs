@@ -4,6 +4,7 @@ mod adjoint;
 mod arms;
 mod beyond;
 mod blame;
+mod centre;
 mod component;
 mod discrete;
 mod fill;
@@ -14,6 +15,7 @@ mod marginal;
 mod overflow;
 mod passes;
 mod pointwise;
+mod positive;
 mod probes;
 mod pushforward;
 mod quadratic;
@@ -25,6 +27,7 @@ mod stretch;
 mod tape;
 mod target;
 
+pub use centre::Centred;
 pub use component::Component;
 pub use marginal::Marginal;
 pub use overflow::Overflow;
@@ -76,7 +79,8 @@ pub fn lower(traced: Traced, overflow: Overflow, passes: Passes, joint: bool) ->
         [one] if parts.whole => {
             let terms: Vec<usize> = one.shares.iter().map(|s| s.term).collect();
             let coordinates = one.coordinates.clone();
-            let whole = Component::new(&mut graph, coordinates, &terms, beyond.clone(), passes);
+            let mut whole = Component::new(&mut graph, coordinates, &terms, beyond.clone(), passes);
+            whole.seek_latent(&graph, &terms, passes);
             vec![whole]
         }
         several => {
@@ -109,6 +113,7 @@ fn narrowed(graph: &NoiseGraph, part: &split::Part, passes: Passes) -> Component
     let columns = (0..own.dim).collect();
     let of = |all: &Vec<usize>| kept.iter().map(|k| all[*k]).collect();
     let mut component = Component::new(&mut own, columns, &terms, None, passes);
+    component.seek_latent(&own, &terms, passes);
     component.coordinates = of(&part.coordinates);
     component.copies = part.copies.iter().map(of).collect();
     component

@@ -116,7 +116,7 @@ pub(super) fn quadratic(
 }
 
 /// What terms are computed from, operands first.
-fn needed(graph: &NoiseGraph, terms: &[usize]) -> Vec<NodeId> {
+pub(super) fn needed(graph: &NoiseGraph, terms: &[usize]) -> Vec<NodeId> {
     let mut marked = vec![false; graph.len()];
     for term in terms.iter().map(|&t| &graph.terms[t]) {
         marked[term.node.index()] = true;

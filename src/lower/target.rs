@@ -1,6 +1,6 @@
 //! What an engine sees of a program: a dimension, log r for a batch of noise, and the structure the compiler knows.
 
-use super::{Related, Stretch};
+use super::{Centred, Related, Stretch};
 use crate::base::Span;
 
 /// A discrete sample site among the noise coordinates.
@@ -102,6 +102,13 @@ pub trait Target: Send + Sync {
 
     /// The values that noise leads to at the discrete sites: `z: [batch, dim]`, `k: [batch, n_sites]`, `active` likewise.
     fn discrete_values(&self, z: &[f64], k: &mut [i64], active: &mut [bool]);
+
+    /// The same posterior over latent values in the place of their noise: those for which draws `z: [n, dim]` of it say that the
+    /// coordinate's distance from an independent Gaussian one is below `limit` times that of its noise. Executions there are
+    /// not counted here.
+    fn centred(&self, _z: &[f64], _limit: f64) -> Option<Centred> {
+        None
+    }
 
     /// (failed, evaluated) executions so far.
     fn failures(&self) -> (u64, u64) {

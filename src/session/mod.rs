@@ -46,6 +46,8 @@ mod table;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod tests_centre;
+#[cfg(test)]
 mod tests_marginal;
 mod verdict;
 mod view;

@@ -1,8 +1,8 @@
-//! Where trajectories run, and the log-density there: noise, its improper measures on their lines, behind fitted coordinates
-//! where there are some.
+//! Where trajectories run, and the log-density there: noise, or latent values in its place, improper measures on their lines,
+//! behind fitted coordinates where there are some.
 //!
 //! ```text
-//! u ── frame ─▶ a line for each improper measure ── Stretch ─▶ noise z
+//! u ── frame ─▶ a line for each improper measure ── Stretch ─▶ noise and latent values ── Centred ─▶ noise z
 //! ```
 
 use std::collections::HashMap;
@@ -12,11 +12,14 @@ use nuts_rs::{CpuLogpFunc, CpuMathError, HasDims, LogpError};
 
 use crate::infer::coordinates::frame::Frame;
 use crate::infer::gaussian::log_prior;
-use crate::lower::{Stretch, Target};
+use crate::lower::{Centred, Stretch, Target};
 
 /// The map from what a trajectory walks through to noise.
 #[derive(Clone, Copy)]
 pub(in crate::infer) struct Ways<'a> {
+    /// What is evaluated: the target, or the same over latent values.
+    target: &'a dyn Target,
+    centred: Option<&'a Centred>,
     stretched: &'a [(usize, Stretch)],
     frame: Option<&'a Frame>,
 }
@@ -25,8 +28,25 @@ impl<'a> Ways<'a> {
     /// Those of a target, behind `frame`.
     pub fn of(target: &'a dyn Target, frame: Option<&'a Frame>) -> Ways<'a> {
         Ways {
+            target,
+            centred: None,
             stretched: &target.structure().stretched,
             frame,
+        }
+    }
+
+    /// Those over latent values, where there are some.
+    pub fn over<'b>(self, latent: &'b Option<Centred>) -> Ways<'b>
+    where
+        'a: 'b,
+    {
+        match latent {
+            Some(centred) => Ways {
+                target: centred.target(),
+                centred: Some(centred),
+                ..self
+            },
+            None => self,
         }
     }
 
@@ -41,6 +61,7 @@ impl<'a> Ways<'a> {
 
     /// Noise to lines: where frames are fitted.
     pub fn onto_lines(self, z: &mut [f64]) {
+        self.centred.into_iter().for_each(|c| c.enter(z));
         self.stretched
             .iter()
             .for_each(|&(j, s)| z[j] = s.place(z[j]));
@@ -53,6 +74,7 @@ impl<'a> Ways<'a> {
         self.stretched
             .iter()
             .for_each(|&(j, s)| u[j] = s.noise(u[j]).0);
+        self.centred.into_iter().for_each(|c| c.leave(u));
     }
 
     fn lines(self, u: &[f64]) -> Vec<f64> {
@@ -64,18 +86,15 @@ impl<'a> Ways<'a> {
     }
 
     /// The log-density at u and its gradient, in place of that of log r.
-    fn density(
-        self,
-        u: &[f64],
-        gradient: &mut [f64],
-        log_r_gradient: impl FnOnce(&[f64], &mut [f64]) -> f64,
-    ) -> f64 {
+    fn density(self, u: &[f64], gradient: &mut [f64]) -> f64 {
         let lines = self.lines(u);
         let mut z = lines.clone();
         self.stretched
             .iter()
             .for_each(|&(j, s)| z[j] = s.noise(lines[j]).0);
-        let mut log_density = log_r_gradient(&z, gradient) + log_prior(&z);
+        let mut log_r = [0.0];
+        self.target.log_r_gradient(&z, &mut log_r, gradient);
+        let mut log_density = log_r[0] + log_prior(&z);
         gradient.iter_mut().zip(&z).for_each(|(g, z)| *g -= z);
         for &(j, s) in self.stretched {
             let (log_base, d) = s.log_base(lines[j]);
@@ -92,7 +111,6 @@ impl<'a> Ways<'a> {
 
 /// The log-density along trajectories, and its gradient.
 pub(super) struct Density<'a> {
-    pub target: &'a dyn Target,
     pub ways: Ways<'a>,
     /// Counts evaluations.
     pub gradients: &'a AtomicU64,
@@ -111,7 +129,7 @@ impl LogpError for NoWeight {
 
 impl HasDims for Density<'_> {
     fn dim_sizes(&self) -> HashMap<String, u64> {
-        let dim = self.target.dim() as u64;
+        let dim = self.dim() as u64;
         HashMap::from([("unconstrained_parameter".to_string(), dim)])
     }
 }
@@ -122,16 +140,12 @@ impl CpuLogpFunc for Density<'_> {
     type ExpandedVector = Vec<f64>;
 
     fn dim(&self) -> usize {
-        self.target.dim()
+        self.ways.target.dim()
     }
 
     fn logp(&mut self, u: &[f64], gradient: &mut [f64]) -> Result<f64, NoWeight> {
         self.gradients.fetch_add(1, Ordering::Relaxed);
-        let log_density = self.ways.density(u, gradient, |z, gradient| {
-            let mut log_r = [0.0];
-            self.target.log_r_gradient(z, &mut log_r, gradient);
-            log_r[0]
-        });
+        let log_density = self.ways.density(u, gradient);
         match log_density.is_finite() && gradient.iter().all(|g| g.is_finite()) {
             true => Ok(log_density),
             false => Err(NoWeight),

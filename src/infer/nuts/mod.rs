@@ -3,14 +3,14 @@
 //! ```text
 //! short SMC ─▶ a start for each chain ─▶ warm-up (step size, mass) ─▶ draws, one trajectory each
 //!                                          ▲                          │ in trouble?
-//!                                          └── bent coordinates ◀─────┘
+//!                                          └── other coordinates ◀────┘
 //! ```
 //!
 //! The density is log r(z) − |z|²/2 over noise; noise of improper measures is walked on the line that it comes from
 //! (`density.rs`). Where trajectories diverge or draws are worth little, though chains do not stand in different modes, scales
-//! are most likely driven by other coordinates: chains begin anew where that is undone ([`super::coordinates`]), which is as
-//! exact. Each chain is alone with its random stream, so that a chain is the same whatever runs beside it and on however many
-//! threads. An execution that fails ends its trajectory as a divergence.
+//! are most likely driven by other coordinates: chains begin anew where that is undone, by latent values in the place of their
+//! noise ([`Target::centred`]) and by bent coordinates ([`super::coordinates`]), which is as exact. Each chain is alone with its
+//! random stream, so that a chain is the same whatever runs beside it and on however many threads. An execution that fails ends its trajectory as a divergence.
 //!
 //! # Source
 //! Hoffman & Gelman 2014; Betancourt 2017 (multinomial, generalised criterion); the crate `nuts-rs`, whose mass matrix is
@@ -30,7 +30,7 @@ use super::chains::{self, WARMUP, Walker};
 use super::coordinates::frame::Frame;
 use super::coordinates::mixture;
 use super::{Engine, Evaluations, InferError, Noise, OptionSpec, Outcome, Settings, Timing};
-use crate::lower::Target;
+use crate::lower::{Centred, Target};
 use density::Density;
 pub(super) use density::Ways;
 
@@ -46,9 +46,19 @@ const DIFFERENT_MODES: f64 = 1.2;
 const DIFFERENT_MODES_AND_DIVERGENT: f64 = 2.0;
 /// Draws that coordinates can be fitted to.
 const ENOUGH_DRAWS: usize = 400;
+/// Latent values take their noise's place where that brings a coordinate so much closer to an independent Gaussian one
+/// ([`Target::centred`]), and, where chains are in trouble still, where it does not take it much farther: what correlates is
+/// sampled well by a metric that knows of it, what is driven by another coordinate is not. Chains that are merely slow are left
+/// for a great gain only.
+const BETTER: f64 = 0.8;
+const NOT_MUCH_WORSE: f64 = 10.0;
+const MUCH_BETTER: f64 = 0.1;
+/// Chains are slow where draws are worth less than this share of them.
+const SLOW: f64 = 0.25;
+
 /// How often chains may begin anew, with smaller steps and in coordinates fitted to what they drew.
 const RENEWALS: usize = 4;
-/// Numbers computed in gradients after which they do so no more: half a minute or so.
+/// Numbers computed in gradients for 4000 draws after which they do so no more: half a minute or so.
 const MOST_NUMBERS: f64 = 1e9;
 
 /// Dimensions above which correlations cost more than they help.
@@ -90,7 +100,7 @@ impl Engine for Nuts {
             OptionSpec {
                 name: "coordinates",
                 default: "auto",
-                help: "whether chains in trouble begin anew, with smaller steps and coordinates bent after their draws (auto), or keep the prior's own (`plain`)",
+                help: "whether chains in trouble begin anew, with latent values in their noise's place, smaller steps and coordinates bent after their draws (auto), or keep the prior's own (`plain`)",
             },
         ]
     }
@@ -121,19 +131,9 @@ impl Engine for Nuts {
         let (walkers, found) = chains::starts(target, count, settings)?;
         let started_s = start.elapsed().as_secs_f64();
         let starts: Vec<Vec<f64>> = walkers.iter().map(|w| w.z.clone()).collect();
-        let mut outcome = plan.attempt(target, walkers, None, settings)?;
-        for round in 1..=RENEWALS {
-            let spent = outcome.evaluations.gradient as f64 * target.structure().size as f64;
-            let affords = spent < MOST_NUMBERS && !settings.budget.exhausted();
-            if !renews || !affords || !in_trouble(&outcome) {
-                break;
-            }
-            let frame = bent_after(&outcome, target);
-            let walkers = anew(&starts, settings, round);
-            let next = plan
-                .careful(round)
-                .attempt(target, walkers, frame.as_ref(), settings)?;
-            outcome = better(outcome, next);
+        let mut outcome = plan.attempt(target, walkers, Ways::of(target, None), settings)?;
+        if renews {
+            outcome = plan.renewed(outcome, target, &starts, settings)?;
         }
         outcome.evaluations.log_r += found.particles.evaluations;
         outcome.evaluations.gradient += found.particles.gradients;
@@ -156,16 +156,26 @@ fn in_trouble(outcome: &Outcome) -> bool {
     !outcome.reliable && apart < limit && outcome.noise.n >= ENOUGH_DRAWS
 }
 
+/// Whether draws of chains that agree are worth little.
+fn is_slow(outcome: &Outcome) -> bool {
+    let ess = outcome.diagnostics.ess_bulk_min.unwrap_or(0.0);
+    outcome.reliable && ess < SLOW * outcome.noise.n as f64 && outcome.noise.n >= ENOUGH_DRAWS
+}
+
 /// One divergence in a short run is no share of anything.
 fn many_divergences(outcome: &Outcome) -> bool {
     let divergences = outcome.diagnostics.divergences.unwrap_or(0);
     divergences > 1 && divergences as f64 > MANY_DIVERGENCES * outcome.noise.n as f64
 }
 
+/// The coordinates that are latent values.
+fn columns(latent: &Option<Centred>) -> Vec<usize> {
+    latent.iter().flat_map(Centred::columns).collect()
+}
+
 /// Coordinates in which the draws look normal; `None` where no coordinate drives others, so that a metric serves as well.
-fn bent_after(outcome: &Outcome, target: &dyn Target) -> Option<Frame> {
-    let dim = target.dim();
-    let ways = Ways::of(target, None);
+fn bent_after(outcome: &Outcome, ways: Ways) -> Option<Frame> {
+    let dim = outcome.noise.dim;
     let mut lines = outcome.noise.z.clone();
     let rows = lines.chunks_exact_mut(dim);
     rows.for_each(|row| ways.onto_lines(row));
@@ -186,13 +196,21 @@ fn anew(starts: &[Vec<f64>], settings: &Settings, round: usize) -> Vec<Walker> {
     starts.iter().enumerate().map(walker).collect()
 }
 
+/// Whether the later attempt is the one to keep.
+fn gains(before: &Outcome, next: &Outcome) -> bool {
+    let worth = |o: &Outcome| {
+        let ess = o.diagnostics.ess_bulk_min.unwrap_or(0.0);
+        (o.reliable, !many_divergences(o), ess)
+    };
+    worth(next) > worth(before)
+}
+
 /// The later attempt, unless it explores less than the one before; either has cost what both did.
 fn better(before: Outcome, mut next: Outcome) -> Outcome {
     let gradients = before.evaluations.gradient + next.evaluations.gradient;
     let spent = before.timing.warmup_s + before.timing.sample_s;
-    let worth = |o: &Outcome| o.diagnostics.ess_bulk_min.unwrap_or(0.0);
     next.timing.warmup_s += spent;
-    let mut best = match next.reliable || worth(&next) > worth(&before) {
+    let mut best = match gains(&before, &next) {
         true => next,
         false => Outcome {
             timing: next.timing,
@@ -272,20 +290,69 @@ impl Plan {
         s
     }
 
-    /// All chains behind `frame`, and what they say of themselves. Rough particles do not contradict chains that agree:
+    /// Chains that begin anew while they are in trouble, or slow: with latent values in their noise's place, then with smaller steps and in
+    /// coordinates fitted to what they drew.
+    fn renewed(
+        &self,
+        mut outcome: Outcome,
+        target: &dyn Target,
+        starts: &[Vec<f64>],
+        settings: &Settings,
+    ) -> Result<Outcome, InferError> {
+        let most = MOST_NUMBERS * (settings.n_draws as f64 / 4000.0).max(1.0);
+        let walkers = |outcome: &Outcome, round: usize| {
+            let spent = outcome.evaluations.gradient as f64 * target.structure().size as f64;
+            let affords = spent < most && !settings.budget.exhausted();
+            affords.then(|| anew(starts, settings, round))
+        };
+        let mut latent: Option<Centred> = None;
+        for round in 0..2 {
+            let limit = match round {
+                0 if in_trouble(&outcome) => BETTER,
+                0 if is_slow(&outcome) => MUCH_BETTER,
+                _ if in_trouble(&outcome) => NOT_MUCH_WORSE,
+                _ => break,
+            };
+            let Some(walkers) = walkers(&outcome, round) else {
+                break;
+            };
+            let other = target.centred(&outcome.noise.z, limit);
+            if columns(&other) == columns(&latent) {
+                continue;
+            }
+            let ways = Ways::of(target, None).over(&other);
+            let next = self.attempt(target, walkers, ways, settings)?;
+            if gains(&outcome, &next) {
+                latent = other;
+            }
+            outcome = better(outcome, next);
+        }
+        for round in 1..=RENEWALS {
+            let room = in_trouble(&outcome).then(|| walkers(&outcome, 1 + round));
+            let Some(walkers) = room.flatten() else {
+                break;
+            };
+            let plan = self.careful(round);
+            let frame = bent_after(&outcome, Ways::of(target, None).over(&latent));
+            let ways = Ways::of(target, frame.as_ref()).over(&latent);
+            outcome = better(outcome, plan.attempt(target, walkers, ways, settings)?);
+        }
+        Ok(outcome)
+    }
+
+    /// All chains by their ways to noise, and what they say of themselves. Rough particles do not contradict chains that agree:
     /// their part was to start them far apart, one in each mode.
     fn attempt(
         &self,
         target: &dyn Target,
         walkers: Vec<Walker>,
-        frame: Option<&Frame>,
+        ways: Ways,
         settings: &Settings,
     ) -> Result<Outcome, InferError> {
         let begun = Instant::now();
-        let ways = Ways::of(target, frame);
         let runs = match self.low_rank {
-            true => self.all(&self.low_rank(), target, ways, walkers, settings),
-            false => self.all(&self.diagonal(), target, ways, walkers, settings),
+            true => self.all(&self.low_rank(), ways, walkers, settings),
+            false => self.all(&self.diagonal(), ways, walkers, settings),
         }?;
         let timing = split_time(begun.elapsed().as_secs_f64(), &runs);
         let mut outcome = answer(runs, self, target)?;
@@ -302,7 +369,6 @@ impl Plan {
     fn all<S: nuts_rs::Settings>(
         &self,
         sampler: &S,
-        target: &dyn Target,
         ways: Ways,
         walkers: Vec<Walker>,
         settings: &Settings,
@@ -310,22 +376,21 @@ impl Plan {
         walkers
             .into_par_iter()
             .enumerate()
-            .map(|(c, w)| self.chain(sampler, target, ways, c, w, settings))
+            .map(|(c, w)| self.chain(sampler, ways, c, w, settings))
             .collect()
     }
 
     fn chain<S: nuts_rs::Settings>(
         &self,
         sampler: &S,
-        target: &dyn Target,
         ways: Ways,
         index: usize,
         mut walker: Walker,
         settings: &Settings,
     ) -> Result<Run, InferError> {
         let gradients = AtomicU64::new(0);
+        let dim = walker.z.len();
         let density = Density {
-            target,
             ways,
             gradients: &gradients,
         };
@@ -336,7 +401,7 @@ impl Plan {
         ways.enter(&mut walker.z);
         chain.set_position(&walker.z).map_err(failed)?;
         let mut run = Run {
-            z: Vec::with_capacity(self.draws * target.dim()),
+            z: Vec::with_capacity(self.draws * dim),
             n: 0,
             divergences: 0,
             cut: 0,
@@ -489,10 +554,10 @@ mod tests {
         let mut settings = Settings::new(2000, Seed(2));
         settings.options = Options::from_pairs([("coordinates", "plain")]);
         let draws = Nuts.run(&case.target, &settings).unwrap();
-        let frame = bent_after(&draws, &case.target).expect("a funnel bends");
+        let ways = |frame| Ways::of(&case.target, frame);
+        let frame = bent_after(&draws, ways(None)).expect("a funnel bends");
         let mut density = density::Density {
-            target: &case.target,
-            ways: Ways::of(&case.target, Some(&frame)),
+            ways: ways(Some(&frame)),
             gradients: &AtomicU64::new(0),
         };
         let u = [0.4, -0.7, 1.1];
