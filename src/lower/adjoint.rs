@@ -14,6 +14,9 @@ use super::tape::{Block, Instruction, Operand, Tape, lanes, with_views};
 use crate::ir::adjoint::{self, Bars};
 use crate::ir::single;
 
+/// Below so many executions together, finding an operation's operands and bars takes longer than one number at a time.
+const FEW_LANES: usize = 16;
+
 /// One operation of the sweep.
 #[derive(Debug)]
 struct Step {
@@ -91,7 +94,10 @@ impl Adjoint {
             .iter()
             .map(|&s| home(&tape.outputs[s]).and_then(|h| bars[h]))
             .collect();
-        let lanes = lanes(tape.registers + elements);
+        let lanes = match lanes(tape.registers + elements) {
+            few if few < FEW_LANES && tape.is_single() => 1,
+            lanes => lanes,
+        };
         Adjoint {
             steps,
             loads,

@@ -388,13 +388,12 @@ impl<'a> Chains<'a> {
 
     /// Whether several readers read different elements.
     fn taken_apart(&self, users: &[Option<NodeId>]) -> bool {
-        let mut seen = HashSet::new();
-        users.iter().all(|user| {
-            let Some(Op::Take(indices)) = user.map(|u| &self.graph.node(u).op) else {
-                return false;
-            };
-            indices.iter().all(|i| seen.insert(*i))
-        })
+        let taken = |user: &Option<NodeId>| match user.map(|u| &self.graph.node(u).op) {
+            Some(Op::Take(indices)) => Some(&indices[..]),
+            _ => None,
+        };
+        let all: Option<Vec<&[u32]>> = users.iter().map(taken).collect();
+        all.is_some_and(|all| are_distinct(all.into_iter().flatten()))
     }
 
     /// The value after one more operation; `None` where it is not affine in one coordinate for each element, with a positive
@@ -408,8 +407,7 @@ impl<'a> Chains<'a> {
             ..value.clone()
         };
         if let Op::Take(indices) = &node.op {
-            let mut seen = HashSet::new();
-            if !indices.iter().all(|i| seen.insert(*i)) {
+            if !are_distinct(indices.iter()) {
                 return None;
             }
             let picked = |s: Step| s.picked(self.graph, indices);
@@ -449,6 +447,17 @@ impl<'a> Chains<'a> {
             None => is_positive(self.graph, id),
         }
     }
+}
+
+fn are_distinct<'a>(mut indices: impl Iterator<Item = &'a u32>) -> bool {
+    let mut seen = Vec::new();
+    indices.all(|&i| {
+        let i = i as usize;
+        if seen.len() <= i {
+            seen.resize(i + 1, false);
+        }
+        !std::mem::replace(&mut seen[i], true)
+    })
 }
 
 /// A graph in which some values are coordinates.

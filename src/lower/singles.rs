@@ -47,6 +47,12 @@ impl Singles {
         singles
     }
 
+    /// How many instructions run by their kernels.
+    pub fn kernels(&self) -> usize {
+        let whole = |s: &&Stretch| matches!(s, Stretch::Whole(_));
+        self.stretches.iter().filter(whole).count()
+    }
+
     /// Adds an instruction's elements. `index` has the known numbers so far by their bits.
     fn add(
         &mut self,

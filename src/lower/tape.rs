@@ -226,6 +226,11 @@ impl Tape {
         all.for_each(|i| self.step(i, rows, lanes, &mut block.registers));
     }
 
+    /// Whether nine operations of ten run as singles where there is one lane.
+    pub(super) fn is_single(&self) -> bool {
+        10 * self.singles().kernels() <= self.instructions.len()
+    }
+
     /// The tape for one lane.
     pub(super) fn singles(&self) -> &Singles {
         self.singles.get_or_init(|| Singles::new(self))
