@@ -17,6 +17,22 @@ fn is_valid(mu: f64, sigma: f64) -> bool {
     mu.is_finite() && sigma > 0.0 && sigma.is_finite()
 }
 
+/// mu + sigma z of single numbers; NaN where they are no parameters.
+#[inline]
+pub(super) fn transported(mu: f64, sigma: f64, z: f64) -> f64 {
+    match is_valid(mu, sigma) {
+        true => mu + sigma * z,
+        false => f64::NAN,
+    }
+}
+
+/// The log-density at one number: the same bits as among others.
+pub(super) fn density(mu: f64, sigma: f64, x: f64) -> f64 {
+    let mut out = [0.0];
+    with_logs([&[mu], &[sigma], &[x]], &mut out);
+    out[0]
+}
+
 /// mu + sigma z.
 pub(super) fn transport(args: &[Arg], out: &mut [f64], lanes: usize) {
     let grid = Grid::new(out.len() / lanes, lanes);
@@ -24,7 +40,7 @@ pub(super) fn transport(args: &[Arg], out: &mut [f64], lanes: usize) {
     for (r, out) in out.chunks_exact_mut(grid.width).enumerate() {
         let [mu, sigma, z] = rows(args, &grid, r, &mut room);
         for (((o, &m), &s), &z) in out.iter_mut().zip(mu).zip(sigma).zip(z) {
-            *o = if is_valid(m, s) { m + s * z } else { f64::NAN };
+            *o = transported(m, s, z);
         }
     }
 }
@@ -190,16 +206,24 @@ fn density_adjoint<const ROOM: usize>(
     }
 }
 
-/// bar · ∂/∂mu (which is −∂/∂x) and bar · ∂/∂sigma.
+/// bar · ∂/∂mu (which is −∂/∂x) and bar · ∂/∂sigma of a log-density.
+#[inline(always)]
+pub(super) fn slope(mu: f64, sigma: f64, x: f64, bar: f64) -> (f64, f64) {
+    let (each, d) = (bar / sigma, (x - mu) / sigma);
+    match bar == 0.0 {
+        true => (0.0, 0.0),
+        false => (each * d, each * (d * d - 1.0)),
+    }
+}
+
+/// The same for whole rows.
 fn slopes([mu, sigma, x]: [&[f64]; 3], bar: &[f64], by_mu: &mut [f64], by_sigma: &mut [f64]) {
     wide::run(
         #[inline(always)]
         || {
             let out = by_mu.iter_mut().zip(by_sigma);
             for ((((o, p), &m), (&s, &x)), &b) in out.zip(mu).zip(sigma.iter().zip(x)).zip(bar) {
-                let (each, d) = (b / s, (x - m) / s);
-                *o = if b == 0.0 { 0.0 } else { each * d };
-                *p = if b == 0.0 { 0.0 } else { each * (d * d - 1.0) };
+                (*o, *p) = slope(m, s, x, b);
             }
         },
     );

@@ -8,7 +8,7 @@
 
 use super::adjoint::{by_divisor, times};
 use super::op::{BinaryFn, Op, UnaryFn};
-use super::unary;
+use super::{normal, unary};
 
 /// Most elements of an operation that is taken apart into single numbers.
 const FEW: usize = 8;
@@ -24,6 +24,10 @@ pub enum Function {
     Binary(BinaryFn),
     /// `(condition, a, b)`.
     Select,
+    /// `(mean, sd, z)`: mean + sd · z.
+    Normal,
+    /// `(mean, sd, x)`: the log-density of a normal law.
+    NormalDensity,
 }
 
 /// One element of an operation: its function, and of which element of which operand.
@@ -41,7 +45,7 @@ impl Element {
         match self.function {
             Function::Copy | Function::Unary(_) => 1,
             Function::Binary(_) => 2,
-            Function::Select => 3,
+            Function::Select | Function::Normal | Function::NormalDensity => 3,
         }
     }
 }
@@ -65,6 +69,8 @@ pub fn elements(op: &Op, lens: &[usize], len: usize) -> Option<Vec<Element>> {
         Op::Unary(f) if few => Some(each(Function::Unary(*f))),
         Op::Binary(f) if few => Some(each(Function::Binary(*f))),
         Op::Select if few => Some(each(Function::Select)),
+        Op::Transport(law) if few && normal::is_normal(law) => Some(each(Function::Normal)),
+        Op::LogDensity(law) if few && normal::is_normal(law) => Some(each(Function::NormalDensity)),
         Op::Take(indices) if few => {
             let from = |&i: &u32| copy(0, if lens[0] == 1 { 0 } else { i as usize });
             Some(indices.iter().map(from).collect())
@@ -103,28 +109,27 @@ pub fn run(code: &[Single], r: &mut [f64]) {
             Function::Binary(B::Sub) => a - b,
             Function::Binary(B::Mul) => a * b,
             Function::Binary(B::Div) => a / b,
-            Function::Binary(f) => rare(f, a, b),
             Function::Unary(UnaryFn::Neg) => -a,
-            Function::Unary(f) => unary::number(f, a),
-            Function::Select => match a.is_nan() {
-                true => f64::NAN,
-                false if a != 0.0 => b,
-                false => c,
-            },
+            f => other(f, [a, b, c]),
         };
     }
 }
 
 /// What is no arithmetic stays out of the loop: with it the choice is a jump through a table, which is guessed wrong.
 #[inline(never)]
-fn rare(f: BinaryFn, a: f64, b: f64) -> f64 {
-    f.apply(a, b)
-}
-
-/// As [`rare`].
-#[inline(never)]
-fn rare_derivatives(f: BinaryFn, a: f64, b: f64, y: f64) -> (f64, f64) {
-    f.derivatives(a, b, y)
+fn other(function: Function, [a, b, c]: [f64; 3]) -> f64 {
+    match function {
+        Function::Copy => a,
+        Function::Binary(f) => f.apply(a, b),
+        Function::Unary(f) => unary::number(f, a),
+        Function::Select => match a.is_nan() {
+            true => f64::NAN,
+            false if a != 0.0 => b,
+            false => c,
+        },
+        Function::Normal => normal::transported(a, b, c),
+        Function::NormalDensity => normal::density(a, b, c),
+    }
 }
 
 /// The adjoint of one function of registers.
@@ -146,7 +151,7 @@ pub fn run_adjoint(code: &[Back], r: &[f64], bars: &mut [f64]) {
         if bar == 0.0 {
             continue;
         }
-        let [to_a, to_b, to_c] = s.to.map(|at| at as usize);
+        let [to_a, to_b, _] = s.to.map(|at| at as usize);
         let [a, b, _] = s.of.args.map(|at| r[at as usize]);
         match s.of.function {
             Function::Copy => bars[to_a] += bar,
@@ -166,16 +171,39 @@ pub fn run_adjoint(code: &[Back], r: &[f64], bars: &mut [f64]) {
                 bars[to_a] += bar * (1.0 / b);
                 bars[to_b] += bar * by_divisor(a, b);
             }
-            Function::Binary(f) => {
-                let (by_a, by_b) = rare_derivatives(f, a, b, r[s.of.out as usize]);
-                bars[to_a] += bar * by_a;
-                bars[to_b] += bar * by_b;
-            }
             Function::Unary(UnaryFn::Neg) => bars[to_a] -= bar,
-            Function::Unary(f) => bars[to_a] += times(bar, f.derivative(a, r[s.of.out as usize])),
-            Function::Select if a == 0.0 => bars[to_c] += bar,
-            Function::Select if !a.is_nan() => bars[to_b] += bar,
-            Function::Select => {}
+            _ => back_over_other(s, r, bar, bars),
+        }
+    }
+}
+
+/// As [`other`].
+#[inline(never)]
+fn back_over_other(s: &Back, r: &[f64], bar: f64, bars: &mut [f64]) {
+    let [to_a, to_b, to_c] = s.to.map(|at| at as usize);
+    let [a, b, c] = s.of.args.map(|at| r[at as usize]);
+    let y = r[s.of.out as usize];
+    match s.of.function {
+        Function::Copy => bars[to_a] += bar,
+        Function::Binary(f) => {
+            let (by_a, by_b) = f.derivatives(a, b, y);
+            bars[to_a] += bar * by_a;
+            bars[to_b] += bar * by_b;
+        }
+        Function::Unary(f) => bars[to_a] += times(bar, f.derivative(a, y)),
+        Function::Select if a == 0.0 => bars[to_c] += bar,
+        Function::Select if !a.is_nan() => bars[to_b] += bar,
+        Function::Select => {}
+        Function::Normal => {
+            bars[to_a] += bar;
+            bars[to_b] += times(bar, c);
+            bars[to_c] += times(bar, b);
+        }
+        Function::NormalDensity => {
+            let (by_mean, by_sd) = normal::slope(a, b, c, bar);
+            bars[to_a] += by_mean;
+            bars[to_b] += by_sd;
+            bars[to_c] -= by_mean;
         }
     }
 }
@@ -183,6 +211,8 @@ pub fn run_adjoint(code: &[Back], r: &[f64], bars: &mut [f64]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dist::{Distribution, find};
+    use crate::ir::Law;
     use crate::ir::adjoint::{self, Bars};
     use crate::ir::kernel::{self, Arg};
 
@@ -267,6 +297,13 @@ mod tests {
             (Op::Take([0, 0].into()), vec![1], 2),
             (Op::Pack, vec![1, 2, 1], 4),
         ];
+        let Some(Distribution::Scalar(normal)) = find("Normal") else {
+            panic!("it is registered");
+        };
+        for op in [Op::Transport, Op::LogDensity].map(|op| op(Law::Plain(normal))) {
+            cases.push((op.clone(), vec![1, 1, 1], 1));
+            cases.push((op, vec![3, 1, 3], 3));
+        }
         for f in [
             Add, Sub, Mul, Div, FloorDiv, Rem, Pow, Min, Max, Atan2, BetaFn, Eq, Ne, Lt, Le, Gt,
             Ge, And, Or,
