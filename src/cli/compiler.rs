@@ -12,7 +12,7 @@ pub struct Compiler {
     pub unroll: Option<usize>,
     /// `passes`: which rewrites are made.
     pub passes: Passes,
-    /// `marginalize`: which Gaussian noise is integrated out.
+    /// `marginalize`: what is integrated out of what can be.
     pub marginalize: Marginalize,
 }
 

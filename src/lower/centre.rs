@@ -22,7 +22,7 @@ use super::target::Target;
 use super::{Passes, quadratic};
 use crate::base::{Shape, Span};
 use crate::ir::{Axis, BinaryFn, Law, Op, ReduceFn, UnaryFn};
-use crate::trace::{NodeId, NoiseGraph, Term, TermKind};
+use crate::trace::{NodeId, NoiseGraph, Term};
 
 /// Operations of a graph above which it is not kept for this.
 const MOST_NODES: usize = 200_000;
@@ -481,13 +481,8 @@ impl Rewriting<'_> {
             values.map(|(k, v)| (v.node, k)).collect();
         for id in quadratic::needed(old, &self.latent.terms) {
             let node = old.node(id);
-            let (shape, span) = (node.shape.clone(), node.span);
             let args: Vec<NodeId> = node.args.iter().map(|a| self.at(*a)).collect();
-            let mut new = match &node.op {
-                Op::Const(values) => self.graph.constant_node(values.clone(), shape, span),
-                Op::Noise { first } => self.graph.noise(*first, shape, span),
-                op => self.graph.add(op.clone(), args, shape, span),
-            };
+            let mut new = self.graph.copy(node, args);
             if let Some(&k) = ends.get(&id) {
                 let from = moved.partition_point(|m| m.value.0 < k);
                 let until = moved.partition_point(|m| m.value.0 <= k);
@@ -637,16 +632,9 @@ impl Rewriting<'_> {
                 ..term.clone()
             });
         }
-        for (node, span) in std::mem::take(&mut self.corrections) {
-            self.graph.terms.push(Term {
-                kind: TermKind::Factor,
-                node,
-                mask: None,
-                span,
-                message: None,
-                observed: None,
-            });
-        }
+        let corrections = std::mem::take(&mut self.corrections).into_iter();
+        let factors = corrections.map(|(node, span)| Term::factor(node, span));
+        self.graph.terms.extend(factors);
     }
 
     fn len(&self, id: NodeId) -> usize {

@@ -8,6 +8,7 @@ use rayon::prelude::*;
 
 use super::adjoint::Workspace;
 use super::centre::{Centred, Latent};
+use super::conjugate::Conjugate;
 use super::discrete::{self, DiscreteLaw};
 use super::gradient::Sweep;
 use super::overflow::Overflow;
@@ -51,6 +52,8 @@ pub struct Component {
     pub copies: Vec<Vec<usize>>,
     /// Coordinates that can be integrated out.
     pub quadratic: Quadratic,
+    /// Values that can be integrated out by a formula.
+    pub conjugate: Option<Box<Conjugate>>,
     /// Values that can take their noise's place.
     latent: Option<Latent>,
     structure: Structure,
@@ -200,6 +203,7 @@ impl Component {
             coordinates,
             copies: Vec::new(),
             quadratic,
+            conjugate: None,
             latent: None,
             structure: Structure {
                 discrete,
@@ -230,8 +234,15 @@ impl Component {
         }
     }
 
-    /// Finds latent values, in the graph that it was lowered from.
-    pub(super) fn seek_latent(&mut self, graph: &NoiseGraph, chosen: &[usize], passes: Passes) {
+    /// Finds what else is known of its values, in the graph that it was lowered from.
+    pub(super) fn seek(&mut self, graph: &NoiseGraph, chosen: &[usize], passes: Passes) {
+        let excluded = |c: usize| {
+            let column = self.coordinates.iter().position(|o| *o == c);
+            let stretched = self.structure.stretched.iter();
+            column.is_none_or(|c| stretched.clone().any(|(s, _)| *s == c))
+        };
+        self.conjugate =
+            Conjugate::of(graph, &self.coordinates, chosen, &excluded, passes).map(Box::new);
         if self.structure.smooth {
             self.latent = Latent::of(graph, &self.coordinates, chosen, passes);
         }

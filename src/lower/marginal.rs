@@ -13,8 +13,9 @@
 
 use rayon::prelude::*;
 
+use super::left::{Left, WithoutSome};
 use super::probes::Probes;
-use super::target::{DiscreteSite, Structure, Target};
+use super::target::{Structure, Target};
 use crate::compute::linalg::{cholesky, solve_lower, solve_lower_transposed};
 
 /// Numbers of noise that one thread evaluates at once.
@@ -22,10 +23,7 @@ const AT_ONCE: usize = 1 << 16;
 
 /// A target over the noise that is not integrated out.
 pub struct Marginal<'a> {
-    whole: &'a dyn Target,
-    /// Coordinates that are integrated out, and the others, which are `0..dim` here.
-    inner: Vec<usize>,
-    outer: Vec<usize>,
+    left: Left<'a>,
     probes: Probes,
     structure: Structure,
 }
@@ -39,104 +37,37 @@ struct Conditional {
 impl<'a> Marginal<'a> {
     /// Integrates the coordinates `inner`, ascending, out of a target whose log r is quadratic in them.
     pub fn new(whole: &'a dyn Target, inner: &[usize]) -> Marginal<'a> {
-        let outer: Vec<usize> = (0..whole.dim()).filter(|c| !inner.contains(c)).collect();
-        let of = whole.structure();
-        let place = |c: usize| outer.iter().position(|o| *o == c);
-        let own = |s: &DiscreteSite| {
-            let coordinate = place(s.coordinate)?;
-            Some(DiscreteSite {
-                coordinate,
-                ..s.clone()
-            })
-        };
+        let left = Left::new(whole, inner);
         let probes = probes(whole, inner);
-        let evaluations = probes.groups.len() + 2;
         let structure = Structure {
-            discrete: of.discrete.iter().filter_map(own).collect(),
-            stretched: of
-                .stretched
-                .iter()
-                .filter_map(|(c, s)| Some((place(*c)?, *s)))
-                .collect(),
-            tail: None,
             dear_gradient: true,
-            size: of.size * evaluations,
-            operations: of.operations * evaluations,
-            related: of.related.among(&outer),
-            ..of.clone()
+            ..left.structure(probes.groups.len() + 2)
         };
         Marginal {
-            whole,
-            inner: inner.to_vec(),
-            outer,
+            left,
             probes,
             structure,
         }
     }
 
-    /// Gradients of the whole target that so many evaluations of log r and of its gradient took.
-    pub fn gradients(&self, log_r: u64, gradient: u64) -> u64 {
-        let (first, second) = (self.probes.groups.len() + 1, 2 * self.inner.len() + 1);
-        log_r * first as u64 + gradient * (first + second) as u64
-    }
-
-    /// All noise `[n, whole dim]` of draws `z: [n, dim]`: what was integrated out is drawn from its posterior given the rest, by
-    /// `noise: [n, whole dim − dim]` from N(0, 1).
-    pub fn complete(&self, z: &[f64], n: usize, noise: &[f64]) -> Vec<f64> {
-        let k = self.inner.len();
-        let mut all = Vec::with_capacity(n * self.whole.dim());
-        let rows = self.rows_at_once();
-        for (z, noise) in z.chunks(rows * self.dim()).zip(noise.chunks(rows * k)) {
-            let given = self.conditionals(z);
-            let each = given.iter().zip(z.chunks_exact(self.dim()));
-            for ((given, z), e) in each.zip(noise.chunks_exact(k)) {
-                let inner = match given {
-                    Some(given) => given.at(e, 1.0),
-                    None => e.to_vec(),
-                };
-                all.extend(self.joined(z, &inner));
-            }
-        }
-        all
-    }
-
     fn rows_at_once(&self) -> usize {
-        let each = self.whole.dim() * (2 * self.inner.len() + 1);
+        let each = self.left.whole.dim() * (2 * self.left.inner.len() + 1);
         (AT_ONCE / each.max(1)).max(1)
-    }
-
-    fn joined(&self, outer: &[f64], inner: &[f64]) -> Vec<f64> {
-        let mut row = vec![0.0; self.whole.dim()];
-        self.outer.iter().zip(outer).for_each(|(&c, v)| row[c] = *v);
-        self.inner.iter().zip(inner).for_each(|(&c, v)| row[c] = *v);
-        row
-    }
-
-    /// Whole rows with nothing at the inner coordinates.
-    fn bare(&self, z: &[f64]) -> Vec<f64> {
-        let nothing = vec![0.0; self.inner.len()];
-        z.chunks_exact(self.dim())
-            .flat_map(|z| self.joined(z, &nothing))
-            .collect()
-    }
-
-    fn outer_of(&self, rows: &[f64]) -> Vec<f64> {
-        rows.chunks_exact(self.whole.dim())
-            .flat_map(|row| self.outer.iter().map(|&c| row[c]))
-            .collect()
     }
 
     /// The inner noise's posterior for each row; `None` where an execution has no weight.
     fn conditionals(&self, z: &[f64]) -> Vec<Option<Conditional>> {
-        let (d, each) = (self.whole.dim(), self.probes.groups.len() + 1);
-        let bare = self.bare(z);
+        let (d, each) = (self.left.whole.dim(), self.probes.groups.len() + 1);
+        let bare = self.left.bare(z);
         let mut rows = Vec::with_capacity(bare.len() * each);
         for row in bare.chunks_exact(d) {
             rows.extend_from_slice(row);
             for group in &self.probes.groups {
                 let at = rows.len();
                 rows.extend_from_slice(row);
-                group.iter().for_each(|&i| rows[at + self.inner[i]] = 1.0);
+                group
+                    .iter()
+                    .for_each(|&i| rows[at + self.left.inner[i]] = 1.0);
             }
         }
         let (log_r, gradient) = self.felt(&rows);
@@ -152,8 +83,8 @@ impl<'a> Marginal<'a> {
 
     /// From the gradients at nothing and at each probe.
     fn conditional(&self, gradient: &[f64]) -> Option<Conditional> {
-        let (d, k) = (self.whole.dim(), self.inner.len());
-        let slope = |probe: usize, j: usize| gradient[probe * d + self.inner[j]];
+        let (d, k) = (self.left.whole.dim(), self.left.inner.len());
+        let slope = |probe: usize, j: usize| gradient[probe * d + self.left.inner[j]];
         let mut precision = vec![0.0; k * k];
         for &(i, j, group, row) in &self.probes.entries {
             let entry = f64::from(u8::from(i == j)) + slope(0, row) - slope(group + 1, row);
@@ -170,22 +101,27 @@ impl<'a> Marginal<'a> {
     }
 
     fn felt(&self, rows: &[f64]) -> (Vec<f64>, Vec<f64>) {
-        let mut log_r = vec![0.0; rows.len() / self.whole.dim()];
+        let mut log_r = vec![0.0; rows.len() / self.left.whole.dim()];
         let mut gradient = vec![0.0; rows.len()];
-        self.whole.log_r_gradient(rows, &mut log_r, &mut gradient);
+        self.left
+            .whole
+            .log_r_gradient(rows, &mut log_r, &mut gradient);
         (log_r, gradient)
     }
 
     /// log r' of some rows.
     fn evaluate(&self, z: &[f64], out: &mut [f64]) {
         let given = self.conditionals(z);
-        let nothing = vec![0.0; self.inner.len()];
+        let nothing = vec![0.0; self.left.inner.len()];
         let rows: Vec<f64> = z
             .chunks_exact(self.dim())
             .zip(&given)
-            .flat_map(|(z, g)| self.joined(z, g.as_ref().map_or(&nothing, |g| &g.mean)))
+            .flat_map(|(z, g)| {
+                self.left
+                    .joined(z, g.as_ref().map_or(&nothing, |g| &g.mean))
+            })
             .collect();
-        self.whole.log_r(&rows, out);
+        self.left.whole.log_r(&rows, out);
         for (out, given) in out.iter_mut().zip(&given) {
             *out = given
                 .as_ref()
@@ -195,7 +131,7 @@ impl<'a> Marginal<'a> {
 
     /// log r' of some rows, and its gradient.
     fn evaluate_gradient(&self, z: &[f64], log_r: &mut [f64], gradient: &mut [f64]) {
-        let (dim, d, k) = (self.dim(), self.whole.dim(), self.inner.len());
+        let (dim, d, k) = (self.dim(), self.left.whole.dim(), self.left.inner.len());
         let given = self.conditionals(z);
         let mut rows = Vec::with_capacity(given.len() * (2 * k + 1) * d);
         for (z, given) in z.chunks_exact(dim).zip(&given) {
@@ -204,7 +140,7 @@ impl<'a> Marginal<'a> {
                 .map_or_else(|| vec![vec![0.0; k]; 2 * k + 1], Conditional::points);
             points
                 .iter()
-                .for_each(|inner| rows.extend(self.joined(z, inner)));
+                .for_each(|inner| rows.extend(self.left.joined(z, inner)));
         }
         let (at, slopes) = self.felt(&rows);
         let each = log_r.iter_mut().zip(gradient.chunks_exact_mut(dim));
@@ -218,7 +154,7 @@ impl<'a> Marginal<'a> {
                 continue;
             };
             *log_r = at[0] + given.log_volume();
-            for (g, &c) in gradient.iter_mut().zip(&self.outer) {
+            for (g, &c) in gradient.iter_mut().zip(&self.left.outer) {
                 let middle = slopes[c];
                 let about = (1..=2 * k).map(|p| slopes[p * d + c] - middle);
                 *g = middle + 0.5 * about.sum::<f64>();
@@ -279,7 +215,7 @@ impl Conditional {
 
 impl Target for Marginal<'_> {
     fn dim(&self) -> usize {
-        self.outer.len()
+        self.left.outer.len()
     }
 
     fn structure(&self) -> &Structure {
@@ -302,29 +238,50 @@ impl Target for Marginal<'_> {
     }
 
     fn log_r_given(&self, zk: &[f64], log_r: &mut [f64], log_p: &mut [f64]) {
-        let n_sites = self.structure.discrete.len();
-        let mut rows = self.bare(zk);
-        self.whole.log_r_given(&rows, log_r, log_p);
-        self.whole
-            .fill(&mut rows, &vec![0.5; log_r.len() * n_sites]);
-        self.log_r(&self.outer_of(&rows), log_r);
+        self.left.scores(zk, log_p);
+        let mut z = zk.to_vec();
+        self.left.fill(&mut z, &vec![0.5; log_p.len()]);
+        self.log_r(&z, log_r);
     }
 
     fn fill(&self, zk: &mut [f64], u: &[f64]) {
-        let mut rows = self.bare(zk);
-        self.whole.fill(&mut rows, u);
-        zk.copy_from_slice(&self.outer_of(&rows));
+        self.left.fill(zk, u);
     }
 
     fn discrete_values(&self, z: &[f64], k: &mut [i64], active: &mut [bool]) {
-        self.whole.discrete_values(&self.bare(z), k, active);
+        self.left.discrete_values(z, k, active);
     }
 
     fn counts(&self) -> [u64; 3] {
-        self.whole.counts()
+        self.left.whole.counts()
     }
 
     fn set_counts(&self, counts: [u64; 3]) {
-        self.whole.set_counts(counts);
+        self.left.whole.set_counts(counts);
+    }
+}
+
+impl WithoutSome for Marginal<'_> {
+    fn gradients(&self, log_r: u64, gradient: u64) -> u64 {
+        let (first, second) = (self.probes.groups.len() + 1, 2 * self.left.inner.len() + 1);
+        log_r * first as u64 + gradient * (first + second) as u64
+    }
+
+    fn complete(&self, z: &[f64], n: usize, noise: &[f64]) -> Vec<f64> {
+        let k = self.left.inner.len();
+        let mut all = Vec::with_capacity(n * self.left.whole.dim());
+        let rows = self.rows_at_once();
+        for (z, noise) in z.chunks(rows * self.dim()).zip(noise.chunks(rows * k)) {
+            let given = self.conditionals(z);
+            let each = given.iter().zip(z.chunks_exact(self.dim()));
+            for ((given, z), e) in each.zip(noise.chunks_exact(k)) {
+                let inner = match given {
+                    Some(given) => given.at(e, 1.0),
+                    None => e.to_vec(),
+                };
+                all.extend(self.left.joined(z, &inner));
+            }
+        }
+        all
     }
 }

@@ -5,11 +5,16 @@ mod arms;
 mod beyond;
 mod blame;
 mod centre;
+mod collapsed;
 mod component;
+mod conjugate;
 mod discrete;
+mod family;
 mod fill;
 mod gradient;
 mod guard;
+mod inner;
+mod left;
 mod margin;
 mod marginal;
 mod overflow;
@@ -29,12 +34,12 @@ mod target;
 
 pub use centre::Centred;
 pub use component::Component;
-pub use marginal::Marginal;
+pub use inner::{Inner, Marginalize};
+pub use left::WithoutSome;
 pub use overflow::Overflow;
 pub use passes::{PASSES, Passes};
 pub use pointwise::{Pointwise, Scores};
 pub use pushforward::Pushforward;
-pub use quadratic::Marginalize;
 pub use related::{Block, Related, Relations};
 pub use stretch::Stretch;
 pub use target::{DiscreteSite, Jump, Structure, Target};
@@ -80,7 +85,7 @@ pub fn lower(traced: Traced, overflow: Overflow, passes: Passes, joint: bool) ->
             let terms: Vec<usize> = one.shares.iter().map(|s| s.term).collect();
             let coordinates = one.coordinates.clone();
             let mut whole = Component::new(&mut graph, coordinates, &terms, beyond.clone(), passes);
-            whole.seek_latent(&graph, &terms, passes);
+            whole.seek(&graph, &terms, passes);
             vec![whole]
         }
         several => {
@@ -113,7 +118,7 @@ fn narrowed(graph: &NoiseGraph, part: &split::Part, passes: Passes) -> Component
     let columns = (0..own.dim).collect();
     let of = |all: &Vec<usize>| kept.iter().map(|k| all[*k]).collect();
     let mut component = Component::new(&mut own, columns, &terms, None, passes);
-    component.seek_latent(&own, &terms, passes);
+    component.seek(&own, &terms, passes);
     component.coordinates = of(&part.coordinates);
     component.copies = part.copies.iter().map(of).collect();
     component

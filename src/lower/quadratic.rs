@@ -12,10 +12,6 @@ use crate::trace::{NodeId, NoiseGraph, TermKind};
 const OTHER: u8 = 3;
 /// Most coordinates that are taken together.
 const MOST: usize = 64;
-/// Coordinates that may be left where integrating out is to help an engine that explores.
-const FEW_LEFT: usize = 8;
-/// Numbers that one gradient of what is left may compute by default.
-const DEAR: usize = 200_000;
 /// Operations times draws that may be looked at.
 const COST: usize = 4_000_000;
 
@@ -27,49 +23,6 @@ pub struct Quadratic {
     /// Whether they can meet all evidence of one drawn scale exactly: there is mass then where that scale is next to nothing,
     /// in a neck that moves over all noise hardly enter.
     pub neck: bool,
-}
-
-/// What is integrated out, of noise in which log r is quadratic.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Marginalize {
-    /// Where there is a neck, and where an engine that explores is left with few dimensions.
-    #[default]
-    Auto,
-    /// All of it.
-    All,
-    /// None of it.
-    No,
-}
-
-impl Marginalize {
-    /// From its name: `auto`, `all`, `no`.
-    pub fn parse(name: &str) -> Option<Marginalize> {
-        match name {
-            "auto" => Some(Marginalize::Auto),
-            "all" => Some(Marginalize::All),
-            "no" => Some(Marginalize::No),
-            _ => None,
-        }
-    }
-
-    /// What of it is integrated out of a target of `dim` coordinates, of which an evaluation computes `size` numbers, for an
-    /// engine that explores all of them or one that follows gradients.
-    pub fn of(self, quadratic: &Quadratic, dim: usize, size: usize, explores: bool) -> &[usize] {
-        let width = quadratic.coordinates.len();
-        let left = dim - width;
-        let dear = size.saturating_mul(3 * width + 2) > DEAR;
-        let wanted = match self {
-            Marginalize::Auto if dear => false,
-            Marginalize::Auto => quadratic.neck || (explores && left <= FEW_LEFT),
-            Marginalize::All => true,
-            Marginalize::No => false,
-        };
-        // Something has to be left for an engine.
-        match wanted && left > 0 {
-            true => &quadratic.coordinates,
-            false => &[],
-        }
-    }
 }
 
 /// The most such noise that is found by adding draw after draw, the longest first; empty where there is none.

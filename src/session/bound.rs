@@ -19,7 +19,7 @@ use crate::base::{Entry, Report, Seed, SourceMap, Span};
 use crate::draws::{Draws, normalized};
 use crate::infer::{self, InferError, Outcome, Settings};
 use crate::ir::Model;
-use crate::lower::{Component, DiscreteSite, Lowered, Marginal, Marginalize, Target};
+use crate::lower::{Component, DiscreteSite, Inner, Lowered, Marginalize, Target};
 use crate::store::{Levels, Record};
 use crate::trace::{self, NoiseSite, TermKind};
 
@@ -660,22 +660,17 @@ impl Bound {
         Ok(outcome)
     }
 
-    /// A component's coordinates that an engine does not see.
-    fn integrated_out<'a>(&self, component: &'a Component, engine: &str) -> &'a [usize] {
+    /// What of a component an engine does not see.
+    fn integrated_out<'a>(&self, component: &'a Component, engine: &str) -> Inner<'a> {
         let explores = match engine {
-            "prior" | "enumerate" => return &[],
+            "prior" | "enumerate" => return Inner::Nothing,
             "auto" => !component.structure().smooth,
             _ => matches!(engine, "diffusion" | "smc" | "importance"),
         };
-        self.marginalize.of(
-            &component.quadratic,
-            component.dim(),
-            component.size(),
-            explores,
-        )
+        self.marginalize.of(component, explores)
     }
 
-    /// Runs an engine over one component, over what is left where Gaussian noise is integrated out of it.
+    /// Runs an engine over one component, over what is left where some of it is integrated out.
     fn alone(
         &self,
         engine: &dyn infer::Engine,
@@ -683,20 +678,21 @@ impl Bound {
         settings: &Settings,
     ) -> Result<Outcome, InferError> {
         let inner = self.integrated_out(component, engine.name());
-        if inner.is_empty() {
+        let Some(left) = inner.left(component) else {
             return engine.run(component, settings);
-        }
-        let marginal = Marginal::new(component, inner);
-        let mut outcome = engine.run(&marginal, settings)?;
+        };
+        left.set_counts(component.counts());
+        let mut outcome = engine.run(&*left, settings)?;
+        component.set_counts(left.counts());
         if outcome.exact {
             spread_exact(&mut outcome, settings.n_draws);
         }
         let noise = &mut outcome.noise;
         let fresh = standard_normals(settings.seed, "integrated out", noise.n * inner.len());
-        noise.z = marginal.complete(&noise.z, noise.n, &fresh);
+        noise.z = left.complete(&noise.z, noise.n, &fresh);
         noise.dim = component.dim();
         let spent = &mut outcome.evaluations;
-        spent.gradient = marginal.gradients(spent.log_r, spent.gradient);
+        spent.gradient = left.gradients(spent.log_r, spent.gradient);
         Ok(outcome)
     }
 

@@ -123,7 +123,7 @@ impl Description {
         )];
         if n.marginalized > 0 {
             lines.push(format!(
-                "{} of them are Gaussian given the rest: integrated out before an engine runs, drawn after it",
+                "{} of them are integrated out by a formula before an engine runs, and drawn after it",
                 n.marginalized
             ));
         }

@@ -48,6 +48,8 @@ mod tests;
 #[cfg(test)]
 mod tests_centre;
 #[cfg(test)]
+mod tests_conjugate;
+#[cfg(test)]
 mod tests_marginal;
 mod verdict;
 mod view;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::bound::standard_normals;
 use super::{Bound, InferRequest, Limits, Session};
 use crate::base::Seed;
-use crate::lower::{Component, Marginal, Marginalize, Target};
+use crate::lower::{Component, Inner, Marginalize, Target};
 use crate::store::{Inputs, NoFiles};
 
 fn compiled(text: &str, marginalize: Marginalize) -> Bound {
@@ -126,7 +126,7 @@ fn what_is_left_weighs_the_same_wherever_the_rest_is() {
             if inner.is_empty() || inner.len() == component.dim() {
                 continue;
             }
-            let marginal = Marginal::new(component, &inner);
+            let marginal = Inner::Gaussian(&inner).left(component).unwrap();
             let outer = standard_normals(Seed(5), "outer", marginal.dim());
             let joint = |seed: u64| {
                 let e = standard_normals(Seed(seed), "inner", inner.len());
@@ -150,16 +150,16 @@ fn what_is_left_has_the_gradient_of_its_differences() {
             if inner.is_empty() || inner.len() == component.dim() || !smooth {
                 continue;
             }
-            let marginal = Marginal::new(component, &inner);
+            let marginal = Inner::Gaussian(&inner).left(component).unwrap();
             let z = standard_normals(Seed(6), "outer", marginal.dim());
             let (mut log_r, mut gradient) = ([0.0], vec![0.0; z.len()]);
             marginal.log_r_gradient(&z, &mut log_r, &mut gradient);
-            assert!((log_r[0] - at(&marginal, &z)).abs() < 1e-10 * (1.0 + log_r[0].abs()));
+            assert!((log_r[0] - at(&*marginal, &z)).abs() < 1e-10 * (1.0 + log_r[0].abs()));
             for (j, g) in gradient.iter().enumerate() {
                 let moved = |h: f64| {
                     let mut z = z.clone();
                     z[j] += h;
-                    at(&marginal, &z)
+                    at(&*marginal, &z)
                 };
                 let difference = (moved(1e-5) - moved(-1e-5)) / 2e-5;
                 assert!(
@@ -177,7 +177,7 @@ fn a_neck_is_left_as_its_closed_form() {
     let bound = compiled(NECK, Marginalize::Auto);
     let (component, inner) = parts(&bound).remove(0);
     assert!(component.quadratic.neck);
-    let marginal = Marginal::new(component, &inner);
+    let marginal = Inner::Gaussian(&inner).left(component).unwrap();
     assert_eq!(marginal.dim(), 1);
     for z in [-6.0, -2.0, 0.0, 1.5] {
         // s is HalfNormal: Φ(s) = ½ + ½ Φ(z).
@@ -185,7 +185,7 @@ fn a_neck_is_left_as_its_closed_form() {
         let variance = 1.0 + s * s;
         let squares = 0.4f64 * 0.4 + 0.9 * 0.9 + 1.3 * 1.3;
         let truth = -0.5 * squares / variance - 1.5 * (2.0 * std::f64::consts::PI * variance).ln();
-        let found = at(&marginal, &[z]);
+        let found = at(&*marginal, &[z]);
         assert!((found - truth).abs() < 1e-8, "{z}: {found}, {truth}");
     }
 }

@@ -67,6 +67,20 @@ pub struct Term {
     pub observed: Option<Arc<str>>,
 }
 
+impl Term {
+    /// A summand of every execution's log-weight.
+    pub fn factor(node: NodeId, span: Span) -> Term {
+        Term {
+            kind: TermKind::Factor,
+            node,
+            mask: None,
+            span,
+            message: None,
+            observed: None,
+        }
+    }
+}
+
 /// A block of noise that one `sample` reads.
 #[derive(Clone, Debug)]
 pub struct NoiseSite {
@@ -263,6 +277,16 @@ impl NoiseGraph {
     /// A block of noise coordinates.
     pub fn noise(&mut self, first: usize, shape: Shape, span: Span) -> NodeId {
         self.intern(true, Op::Noise { first }, Vec::new(), shape, span)
+    }
+
+    /// A node like that of another graph, on operands here.
+    pub fn copy(&mut self, node: &Node, args: Vec<NodeId>) -> NodeId {
+        let (shape, span) = (node.shape.clone(), node.span);
+        match &node.op {
+            Op::Const(values) => self.constant_node(values.clone(), shape, span),
+            Op::Noise { first } => self.noise(*first, shape, span),
+            op => self.add(op.clone(), args, shape, span),
+        }
     }
 
     /// An operation; folded where all operands are known, shared where it is already there.
