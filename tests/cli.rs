@@ -55,6 +55,7 @@ fn usage_errors_exit_with_2() {
         &["run", &model, "--draws", "many"],
         &["run", &model, "--chains", "0"],
         &["run", &model, "--seed", "-1"],
+        &["run", &model, "--set", "N=3"],
         &["run", &model, "--device", "abacus"],
         &["run", &model, "--time-budget", "-3"],
         &["run", &model, "--time-budget", "nan"],
@@ -545,6 +546,18 @@ fn simulated_data_stands_in_its_own_places() {
         mean(&json, "y[0]").is_some_and(|m| (m - 10.0).abs() < 1.0),
         "{json}"
     );
+    // Functions that are passed elements, a slice, or the whole, and read what has been drawn.
+    let passed = "data y: real[n]\ndata u: real[2] = [0, 0]\n\
+        fn one(v, m) { observe v ~ Normal(m, 0.01) }\n\
+        fn rest(v, m) { for t in 1..length(v) { observe v[t] ~ Normal(m + v[t - 1], 0.01) } }\n\
+        fn each(v, m) { for x in v { one(x, m) }\nm }\n\
+        one(y[0], 10)\nrest(y, 5)\n\
+        return [each(u[i..i + 1], 3 + i) for i in 0..2]\n";
+    let json = prior("passed.odp", passed);
+    for (name, expected) in [("y[0]", 10.0), ("y[1]", 15.0), ("u[0]", 3.0), ("u[1]", 4.0)] {
+        let near = mean(&json, name).is_some_and(|m| (m - expected).abs() < 0.1);
+        assert!(near, "{name}: {json}");
+    }
 }
 
 #[test]

@@ -89,3 +89,28 @@ impl fmt::Display for Shape {
         write!(f, "[{}]", sizes.join(", "))
     }
 }
+/// The name of one element of an array.
+pub fn element_name(name: &str, shape: &Shape, flat: usize) -> String {
+    let mut rest = flat;
+    let mut index: Vec<String> = shape
+        .dims()
+        .iter()
+        .rev()
+        .map(|&n| {
+            let i = rest % n;
+            rest /= n;
+            i.to_string()
+        })
+        .collect();
+    index.reverse();
+    indexed(name, &index)
+}
+
+/// A name with further indices: `x[1]` of `x[0]` is `x[0,1]`.
+pub fn indexed(name: &str, index: &[String]) -> String {
+    match (name.strip_suffix(']'), index) {
+        (_, []) => name.to_string(),
+        (Some(open), index) => format!("{open},{}]", index.join(",")),
+        (None, index) => format!("{name}[{}]", index.join(",")),
+    }
+}

@@ -6,8 +6,8 @@
 use std::collections::{HashMap, HashSet};
 
 use super::error::CheckError;
-use super::visit;
 use crate::base::Span;
+use crate::ir::visit;
 use crate::ir::{BinaryOp, Block, Expr, ExprKind, FnId, IndexArg, Model, Stmt, StmtKind};
 
 /// Nobody reads more.

@@ -20,7 +20,6 @@ mod synonyms;
 mod tests;
 mod types;
 mod usage;
-mod visit;
 
 use crate::base::{Report, SourceMap, Span};
 use crate::ir::{Builtin, Constant, Model, Type};

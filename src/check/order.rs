@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use super::error::CheckError;
 use super::scope::Slot;
-use super::visit;
 use crate::base::Span;
+use crate::ir::visit;
 use crate::ir::{Block, Expr, ExprKind, FnId, Model, Pattern, Place, Size, Stmt, StmtKind};
 
 /// Nobody reads more.

@@ -72,6 +72,7 @@ pub fn loaded(args: &ModelArgs, compiler: Compiler, simulates: bool) -> Result<L
     };
     let inputs = inputs(&args.given, &limits)?;
     let program = program(args, &limits)?;
+    program.declares(args.given.set.iter().map(|(name, _)| name.as_str()))?;
     let bound = match simulates {
         true => program.simulate(&inputs, &limits),
         false => program.bind(&inputs, &limits),

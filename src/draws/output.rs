@@ -1,6 +1,6 @@
 //! Named outputs of a run: what is summarised, printed and written.
 
-use crate::base::Shape;
+use crate::base::{Shape, element_name};
 
 /// What an output's elements are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,16 +72,6 @@ impl Output {
 
     /// The name of one element, with indices from 0: `theta[0]`, `x[1,2]`; a scalar's is the output's own.
     pub fn element_name(&self, element: usize) -> String {
-        if self.shape.rank() == 0 {
-            return self.name.clone();
-        }
-        let mut rest = element;
-        let mut index: Vec<String> = Vec::new();
-        for &size in self.shape.dims().iter().rev() {
-            index.push((rest % size).to_string());
-            rest /= size;
-        }
-        index.reverse();
-        format!("{}[{}]", self.name, index.join(","))
+        element_name(&self.name, &self.shape, element)
     }
 }

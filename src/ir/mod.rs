@@ -36,6 +36,7 @@ pub mod single;
 mod strip;
 mod tabled;
 mod unary;
+pub(crate) mod visit;
 mod written;
 
 pub use builtin::Builtin;

@@ -35,6 +35,7 @@ mod target;
 pub use centre::Centred;
 pub use component::Component;
 pub use inner::{Inner, Marginalize};
+#[cfg(test)]
 pub use left::WithoutSome;
 pub use overflow::Overflow;
 pub use passes::{PASSES, Passes};

@@ -9,9 +9,9 @@ use super::blame;
 use super::component::Component;
 use super::overflow::Overflow;
 use super::tape::{Block, Tape};
-use crate::base::{Shape, Span};
+use crate::base::{Shape, Span, element_name};
 use crate::draws::{Output, OutputKind};
-use crate::trace::{Kind, NodeId, NoiseGraph, OutputNode, Source, element_name};
+use crate::trace::{Kind, NodeId, NoiseGraph, OutputNode, Source};
 
 /// The outputs of a program as a function of all its noise.
 pub struct Pushforward {

@@ -8,8 +8,8 @@ use std::time::Instant;
 use super::bound::DEEPER;
 use super::compile::{self, Origin};
 use super::{Bound, Description, ExitKind, Failure, Limits};
-use crate::base::{Data, Report, Seed, SourceMap};
-use crate::ir::{DataKind, Model, Type};
+use crate::base::{Data, Report, Seed, SourceMap, nearest};
+use crate::ir::{DataDecl, DataKind, Model, Size, Type};
 use crate::lower::{Marginalize, Overflow, Passes, lower};
 use crate::store::Inputs;
 use crate::trace::{self, Class, TraceError, trace};
@@ -95,6 +95,24 @@ impl Program {
     /// As [`Program::returning`].
     pub fn type_of(&self, expression: &str) -> Result<Type, Failure> {
         Ok(self.returning(expression)?.result)
+    }
+
+    /// Refuses names of inputs that the program does not declare.
+    pub fn declares<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Result<(), Failure> {
+        let size = |s: &Size, of: &str| matches!(s, Size::Binds { name, .. } if name == of);
+        let own = |d: &DataDecl, name: &str| {
+            d.name == name || d.key == name || d.sizes.iter().any(|s| size(s, name))
+        };
+        let data = &self.model.data;
+        let unknown = |name: &&str| data.iter().all(|d| !own(d, name));
+        match names.into_iter().find(unknown) {
+            None => Ok(()),
+            Some(name) => {
+                let message = format!("the program declares no data `{name}`");
+                let all = || data.iter().map(|d| d.name.as_str());
+                Err(unknown_data(message, all().collect(), nearest(name, all())))
+            }
+        }
     }
 
     /// Binds data: sizes, `where` conditions, evidence; then traces the program and lowers it.
@@ -312,4 +330,15 @@ pub fn program_name(file: &str) -> String {
         .unwrap_or(Path::new("."));
     let named = folder.canonicalize().ok().and_then(|f| text(f.file_name()));
     named.or_else(|| text(folder.file_name())).unwrap_or(stem)
+}
+
+/// Names that are not among a program's data.
+pub(super) fn unknown_data(message: String, all: Vec<&str>, near: Option<&str>) -> Failure {
+    let help = match (near, all.is_empty()) {
+        (Some(near), _) => format!("did you mean `{near}`?"),
+        (None, true) => "it declares none: `data y: real[n]` does".to_string(),
+        (None, false) => format!("it declares {}", all.join(", ")),
+    };
+    let report = Report::error("odp::session::unknown_data", message).help(help);
+    Failure::plain(ExitKind::Input, report)
 }

@@ -3,11 +3,10 @@
 use super::asset::{of_constant, of_texts};
 use super::error::{Result, TraceError};
 use super::machine::{Machine, from_cells};
+use super::observed;
 use super::value::{Cell, Gap, Kind, Payload, Tensor, Value};
 use crate::base::{Data, Entry, Shape, Values, counted, nearest};
-use crate::ir::{
-    Block, Builtin, DataDecl, DataKind, Expr, ExprKind, Model, Pattern, Place, Size, Stmt, StmtKind,
-};
+use crate::ir::{DataDecl, DataKind, Expr, ExprKind, Model, Place, Size};
 
 /// The data of a model, each input in the kind that its declaration asks for; sizes are checked where it is declared.
 #[derive(Debug, Default)]
@@ -45,11 +44,10 @@ impl Inputs {
         for decl in &model.data {
             match data.get(&decl.key).map(|entry| convert(decl, entry)) {
                 Some(Ok(Value::Num(t)))
-                    if simulate && walked(&model.body, Place::Global(decl.slot)) =>
+                    if simulate && observed::by_another_name(model, decl.slot) =>
                 {
                     // Its elements are known by where they stand, not by the name that walks over them.
-                    let all = vec![true; t.shape.len()];
-                    values.push(Some(Value::Num(t.lacking(&all, Some(decl.slot)))));
+                    values.push(Some(unknown(t, decl)));
                 }
                 Some(Ok(v)) => values.push(Some(v)),
                 Some(Err(e)) => {
@@ -107,75 +105,13 @@ fn inferred_size(model: &Model, decl: &DataDecl, data: &Data) -> Option<usize> {
 /// Whether an input is an observation whose size is known without it.
 fn is_simulated(model: &Model, decl: &DataDecl) -> bool {
     let sized = decl.sizes.iter().all(|s| matches!(s, Size::Is(_)));
-    sized && observes(&model.body, Place::Global(decl.slot))
+    sized && observed::at_all(model, decl.slot)
 }
 
-/// Whether a block observes a variable or elements of it.
-fn observes(block: &Block, place: Place) -> bool {
-    walked(block, place)
-        || block.stmts.iter().any(|s| match &s.kind {
-            StmtKind::Observe { value, .. } => is_of(value, place),
-            _ => blocks_of(s).iter().any(|b| observes(b, place)),
-        })
-}
-
-/// Whether a block observes elements of a variable by the name of a loop over it: `for v in x { observe v ~ … }`.
-fn walked(block: &Block, place: Place) -> bool {
-    block.stmts.iter().any(|s| {
-        let here = match &s.kind {
-            StmtKind::For {
-                pattern,
-                iter,
-                body,
-            } => walks(pattern, iter, place)
-                .iter()
-                .any(|own| observes(body, *own)),
-            _ => false,
-        };
-        here || blocks_of(s).iter().any(|b| walked(b, place))
-    })
-}
-
-/// The names of a loop that stand for elements of a variable.
-fn walks(pattern: &Pattern, iter: &Expr, place: Place) -> Vec<Place> {
-    match (pattern, &iter.kind) {
-        (Pattern::Slot(own), _) if is_of(iter, place) => vec![*own],
-        (
-            Pattern::Tuple(parts, _),
-            ExprKind::CallBuiltin {
-                builtin: Builtin::Zip,
-                args,
-                ..
-            },
-        ) => {
-            let each = parts.iter().zip(args);
-            each.flat_map(|(p, e)| walks(p, e, place)).collect()
-        }
-        _ => Vec::new(),
-    }
-}
-
-/// Whether an expression is a variable or elements of it.
-fn is_of(e: &Expr, place: Place) -> bool {
-    match &e.kind {
-        ExprKind::Index(of, _) => is_of(of, place),
-        ExprKind::Place(p) => *p == place,
-        _ => false,
-    }
-}
-
-/// The blocks inside a statement.
-fn blocks_of(s: &Stmt) -> Vec<&Block> {
-    match &s.kind {
-        StmtKind::For { body, .. } | StmtKind::While { body, .. } => vec![body],
-        StmtKind::Expr(Expr {
-            kind: ExprKind::If {
-                then, otherwise, ..
-            },
-            ..
-        }) => std::iter::once(then).chain(otherwise).collect(),
-        _ => Vec::new(),
-    }
+/// An observation that is to be simulated: each of its elements is missing.
+fn unknown(t: Tensor, decl: &DataDecl) -> Value {
+    let all = vec![true; t.shape.len()];
+    Value::Num(t.lacking(&all, Some(decl.slot)))
 }
 
 fn missing(decl: &DataDecl, data: &Data) -> TraceError {
@@ -204,7 +140,7 @@ fn convert(decl: &DataDecl, entry: &Entry) -> Result<Value> {
         let at = element.map_or(String::new(), |e| {
             format!(
                 " at {}",
-                super::outputs::element_name(&decl.name, &entry.shape, e)
+                crate::base::element_name(&decl.name, &entry.shape, e)
             )
         });
         let line = entry.origin.line_of(element.unwrap_or(0));
@@ -340,7 +276,15 @@ impl Machine<'_> {
             None => match &decl.default {
                 Some(default) => {
                     let v = self.eval(default)?;
-                    self.default_kind(decl, v)?
+                    match self.default_kind(decl, v)? {
+                        Value::Num(t)
+                            if self.inputs.simulate
+                                && observed::by_another_name(self.model, decl.slot) =>
+                        {
+                            unknown(t, decl)
+                        }
+                        v => v,
+                    }
                 }
                 None => self.nothing_yet(decl)?,
             },
@@ -389,9 +333,8 @@ impl Machine<'_> {
         }
         let shape = Shape(sizes);
         self.room_for(shape.len(), decl.span)?;
-        let n = shape.len();
-        let t = Tensor::reals(vec![f64::NAN; n], shape);
-        Ok(Value::Num(t.lacking(&vec![true; n], Some(decl.slot))))
+        let t = Tensor::reals(vec![f64::NAN; shape.len()], shape);
+        Ok(unknown(t, decl))
     }
 
     fn default_kind(&mut self, decl: &DataDecl, v: Value) -> Result<Value> {
@@ -558,7 +501,7 @@ impl Machine<'_> {
         };
         let (name, value) = match &whole {
             Value::Num(w) if same_shape => (
-                super::outputs::element_name(&decl.name, &w.shape, bad),
+                crate::base::element_name(&decl.name, &w.shape, bad),
                 format!(" is {}", number_text(w, bad)),
             ),
             _ => (

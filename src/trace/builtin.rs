@@ -343,10 +343,7 @@ impl Machine<'_> {
                 self.printed.push(words.join(" "));
                 Value::Unit
             }
-            B::Assert => {
-                self.assert(args)?;
-                Value::Unit
-            }
+            B::Assert => self.assert(args)?,
             B::LogProb | B::LogProbEach => {
                 let (Value::Dist(d), x) = (args.get(0)?.clone(), args.get(1)?.clone()) else {
                     return Err(self.needs_dist(args));
@@ -428,7 +425,7 @@ impl Machine<'_> {
         Ok(Value::List(Arc::new(rows)))
     }
 
-    fn assert(&mut self, args: &Args) -> Result<()> {
+    fn assert(&mut self, args: &Args) -> Result<Value> {
         let v = args.get(0)?.clone();
         let t = self.truth(&v, args.span)?;
         let text = match args.values.get(1) {
@@ -436,17 +433,17 @@ impl Machine<'_> {
             _ => "assertion failed".to_string(),
         };
         match t.known_scalar() {
-            Some(x) if x != 0.0 => Ok(()),
+            Some(x) if x != 0.0 => Ok(Value::Unit),
             Some(_) => {
                 let error =
                     TraceError::model("odp::trace::assert", text, args.span, "this is false");
-                self.fault(error).map(|_| ())
+                self.fault(error)
             }
             None => {
                 let node = self.node_of(&t, args.span);
                 let not = self.not_mask(node, args.span);
                 self.fault_where(not, text.into(), args.span);
-                Ok(())
+                Ok(Value::Unit)
             }
         }
     }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use petgraph::graph::NodeIndex;
 
-use crate::base::{Shape, Span};
+use crate::base::{Shape, Span, indexed};
 use crate::ir::Op;
 use crate::ir::kernel::{self, Arg};
 
@@ -106,9 +106,9 @@ impl NoiseSite {
     /// The name of one of its elements.
     pub fn element_name(&self, element: usize) -> String {
         match &self.elements {
-            Some(all) => format!("{}[{}]", self.name, all[element]),
+            Some(all) => indexed(&self.name, &[all[element].to_string()]),
             None if self.len == 1 => self.name.clone(),
-            None => format!("{}[{element}]", self.name),
+            None => indexed(&self.name, &[element.to_string()]),
         }
     }
 }

@@ -6,10 +6,10 @@ use super::draw::child;
 use super::error::{Result, TraceError};
 use super::gap::{Target, Targets, covers, is_complete, origin, shape_of};
 use super::machine::{Machine, from_cells};
-use super::outputs::{SiteOutput, element_name};
+use super::outputs::SiteOutput;
 use super::transform::event_of_parts;
 use super::value::{DistKind, DistValue, Tensor, Value, known_gaps};
-use crate::base::{Shape, Span};
+use crate::base::{Shape, Span, element_name};
 use crate::ir::{Expr, ExprKind, IndexArg, Place};
 
 /// Keeps the noise of drawn observations apart from that of sites.

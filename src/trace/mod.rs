@@ -39,6 +39,7 @@ mod memo;
 mod merge;
 mod multinomial;
 mod network;
+mod observed;
 mod ode;
 mod open_index;
 mod operators;
@@ -63,7 +64,7 @@ pub use bind::Inputs;
 pub use error::{Class, TraceError};
 pub use graph::{Node, NodeId, NoiseGraph, NoiseSite, Term, TermKind};
 pub use machine::{Limits, RunNoise};
-pub use outputs::{OutputNode, Source, element_name};
+pub use outputs::{OutputNode, Source};
 pub use value::Kind;
 
 use crate::base::Span;

@@ -1,12 +1,13 @@
 //! What a program gives: the fields of its result, or every named site.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::error::{Result, TraceError};
 use super::graph::NodeId;
 use super::machine::Machine;
 use super::value::{Kind, Tensor, Value};
-use crate::base::{Shape, Span};
+use crate::base::{Shape, Span, element_name, indexed};
 use crate::ir::BinaryFn;
 
 /// A site's value at file level, as it was drawn.
@@ -43,27 +44,6 @@ pub struct OutputNode {
     pub padding: bool,
 }
 
-/// The name of one element of an array.
-pub fn element_name(name: &str, shape: &Shape, flat: usize) -> String {
-    let mut rest = flat;
-    let mut index: Vec<String> = shape
-        .dims()
-        .iter()
-        .rev()
-        .map(|&n| {
-            let i = rest % n;
-            rest /= n;
-            i.to_string()
-        })
-        .collect();
-    index.reverse();
-    if index.is_empty() {
-        name.to_string()
-    } else {
-        format!("{name}[{}]", index.join(","))
-    }
-}
-
 impl Machine<'_> {
     /// The outputs after the whole program has run. `result` is what it returned.
     pub(super) fn outputs(&mut self, result: Option<Value>, span: Span) -> Result<Vec<OutputNode>> {
@@ -73,11 +53,7 @@ impl Machine<'_> {
             None => {
                 for site in std::mem::take(&mut self.sites) {
                     let indices: Vec<String> = site.loops.iter().map(i64::to_string).collect();
-                    let name = if indices.is_empty() {
-                        site.name
-                    } else {
-                        format!("{}[{}]", site.name, indices.join(","))
-                    };
+                    let name = indexed(&site.name, &indices);
                     self.flatten(&name, &site.value, site.mask, span, &mut out)?;
                 }
             }
@@ -140,7 +116,7 @@ impl Machine<'_> {
             }
             Value::List(items) => {
                 for (i, v) in items.iter().enumerate() {
-                    self.flatten(&format!("{name}[{i}]"), v, present, span, out)?;
+                    self.flatten(&indexed(name, &[i.to_string()]), v, present, span, out)?;
                 }
             }
             Value::Ragged(r) => {
@@ -155,7 +131,13 @@ impl Machine<'_> {
                     let inside = self.node_of(&inside, span);
                     let here = self.and_mask(present, inside, span);
                     let first = out.len();
-                    self.flatten(&format!("{name}[{i}]"), item, Some(here), span, out)?;
+                    self.flatten(
+                        &indexed(name, &[i.to_string()]),
+                        item,
+                        Some(here),
+                        span,
+                        out,
+                    )?;
                     out[first..].iter_mut().for_each(|o| o.padding = true);
                 }
             }
@@ -267,10 +249,53 @@ impl Machine<'_> {
         }
     }
 
+    /// Element by element, outputs that share elements with others of another shape: a site has another size in another arm.
+    fn apart_where_they_differ(&mut self, all: Vec<OutputNode>, span: Span) -> Vec<OutputNode> {
+        let bare = |o: &OutputNode| o.name.split('[').next().unwrap_or_default().to_string();
+        let mut groups: HashMap<String, Vec<usize>> = HashMap::new();
+        for (i, o) in all.iter().enumerate() {
+            groups.entry(bare(o)).or_default().push(i);
+        }
+        let mut differs = vec![false; all.len()];
+        let several = groups.values().filter(|members| {
+            members.len() > 1 && members.iter().any(|&i| all[i].shape.rank() > 0)
+        });
+        for members in several {
+            let mut first: HashMap<String, usize> = HashMap::new();
+            for &i in members {
+                for e in 0..all[i].shape.len() {
+                    let name = element_name(&all[i].name, &all[i].shape, e);
+                    let &mut other = first.entry(name).or_insert(i);
+                    let same = all[other].name == all[i].name && all[other].shape == all[i].shape;
+                    differs[other] |= !same;
+                    differs[i] |= !same;
+                }
+            }
+        }
+        let mut apart = Vec::with_capacity(all.len());
+        for (o, differs) in all.into_iter().zip(differs) {
+            if !differs || o.shape.rank() == 0 {
+                apart.push(o);
+                continue;
+            }
+            let whole = as_tensor(&o);
+            for e in 0..o.shape.len() {
+                let element = self.pick(&whole, vec![e as u32], Shape::scalar(), span);
+                let name = element_name(&o.name, &o.shape, e);
+                apart.push(OutputNode {
+                    padding: o.padding,
+                    ..self.output(&name, &element, o.present, span)
+                });
+            }
+        }
+        apart
+    }
+
     /// A site in two arms under one name is one output.
     fn merge_namesakes(&mut self, all: Vec<OutputNode>, span: Span) -> Result<Vec<OutputNode>> {
+        let all = self.apart_where_they_differ(all, span);
         let mut merged: Vec<OutputNode> = Vec::with_capacity(all.len());
-        let mut places: std::collections::HashMap<String, usize> = std::collections::HashMap::new();
+        let mut places: HashMap<String, usize> = HashMap::new();
         for o in all {
             match places.get(&o.name) {
                 Some(&i) if merged[i].shape == o.shape && o.present.is_some() => {

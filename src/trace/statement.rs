@@ -25,6 +25,8 @@ pub(super) struct Departures {
     pub broken: Vec<Option<NodeId>>,
     /// By `continue`.
     pub continued: Vec<Option<NodeId>>,
+    /// Whether anybody has left it by `break`.
+    pub broke: bool,
 }
 
 impl Machine<'_> {
@@ -99,7 +101,9 @@ impl Machine<'_> {
                 {
                     return Ok(self.branch(cond, then, otherwise.as_ref(), e.span)?.0);
                 }
-                self.eval(e)?;
+                if matches!(self.eval(e)?, Value::Bottom) {
+                    return Ok(Flow::Stop);
+                }
             }
         }
         Ok(Flow::Next)
@@ -390,6 +394,7 @@ impl Machine<'_> {
     fn while_loop(&mut self, cond: &Expr, body: &Block, span: Span) -> Result<Flow> {
         let scope = self.open_loop();
         let mut chance = 0;
+        let mut endless = true;
         for k in 0.. {
             self.step(span)?;
             self.address
@@ -397,6 +402,7 @@ impl Machine<'_> {
             let c = self.eval(cond);
             self.address.pop();
             let c = self.truth(&c?, cond.span)?;
+            endless &= c.known_scalar() == Some(1.0);
             if c.known_scalar().is_none() || self.mask != scope.before {
                 chance += 1;
             }
@@ -407,7 +413,13 @@ impl Machine<'_> {
                 break;
             }
         }
-        Ok(self.close_loop(scope, span))
+        let departures = self.loop_departures.last().expect("this loop is open");
+        endless &= !departures.broke;
+        match self.close_loop(scope, span) {
+            // Who has not returned from it goes on beyond the unrolling bound.
+            _ if endless => Ok(Flow::Stop),
+            flow => Ok(flow),
+        }
     }
 
     /// Narrows the mask to those who stay in the loop; past the bound they overflow. False where nobody stays.
@@ -473,6 +485,7 @@ impl Machine<'_> {
         let departures = self.loop_departures.last_mut().expect("this loop is open");
         let nobody_continued = departures.continued.drain(..).next().is_none();
         let broken: Vec<Option<NodeId>> = departures.broken.drain(..).collect();
+        departures.broke |= !broken.is_empty();
         // Those who broke off or returned do not start another iteration; those who continued do.
         let mut gone: Vec<Option<NodeId>> = self.returns[returned..].to_vec();
         gone.extend(broken);

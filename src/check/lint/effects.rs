@@ -1,6 +1,6 @@
 //! What calling a function does beside giving a value.
 
-use super::super::visit::{self, Node};
+use crate::ir::visit::{self, Node};
 use crate::ir::{Builtin, Expr, ExprKind, FnId, Model, StmtKind};
 
 /// For each function: whether it may weigh, print or assert. A function that calls one it was given may do anything.

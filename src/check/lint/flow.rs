@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 
-use super::super::visit::{self, Node};
 use super::effects::Effects;
 use super::{Join, Lint, Scene};
 use crate::base::Span;
+use crate::ir::visit::{self, Node};
 use crate::ir::{Block, Expr, ExprKind, FnId, Place, Stmt, StmtKind, UnaryOp};
 
 /// All of them.

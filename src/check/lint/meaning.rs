@@ -2,9 +2,9 @@
 //! a covariance for its Cholesky factor, two in the wrong order.
 
 use super::super::family;
-use super::super::visit::{self, Node};
 use super::{Lint, Scene};
 use crate::base::Span;
+use crate::ir::visit::{self, Node};
 use crate::ir::{BinaryOp, Builtin, DistRef, Expr, ExprKind, FnId};
 
 /// What a number says of a distribution.

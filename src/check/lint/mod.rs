@@ -20,8 +20,8 @@ mod weight;
 
 use super::scope::Slot;
 use super::usage::Usage;
-use super::visit::Node;
 use crate::base::{FileId, Span};
+use crate::ir::visit::{self, Node};
 use crate::ir::{Block, FnId, Model, Place, StmtKind};
 
 use effects::Effects;
@@ -155,7 +155,7 @@ pub(super) fn lints(scene: &Scene) -> Vec<Lint> {
 /// Whether the program says itself what its outputs are.
 pub(super) fn names_outputs(model: &Model) -> bool {
     let mut found = false;
-    super::visit::block_nodes(&model.body, &mut |node| {
+    visit::block_nodes(&model.body, &mut |node| {
         found |= matches!(node, Node::Stmt(s) if matches!(s.kind, StmtKind::Return(Some(_))));
     });
     found

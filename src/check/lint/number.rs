@@ -1,7 +1,7 @@
 //! Arithmetic of whole numbers that surprises.
 
-use super::super::visit;
 use super::{Lint, Scene};
+use crate::ir::visit;
 use crate::ir::{BinaryOp, Builtin, Expr, ExprKind, UnaryOp};
 
 /// All of it.

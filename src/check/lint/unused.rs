@@ -4,10 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use super::super::scope::Role;
 use super::super::usage::Declared;
-use super::super::visit::{self, Node};
 use super::effects::Effects;
 use super::{Lint, Scene};
 use crate::base::FileId;
+use crate::ir::visit::{self, Node};
 use crate::ir::{Block, CLOSURE, Expr, ExprKind, FnId, Pattern, Place, Stmt, StmtKind};
 
 /// All of them.

@@ -4,10 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use super::super::family;
 use super::super::scope::Role;
-use super::super::visit::{self, Node};
 use super::{Lint, Scene};
 use crate::base::Span;
 use crate::dist::ValueKind;
+use crate::ir::visit::{self, Node};
 use crate::ir::{
     BinaryOp, Block, DistRef, Expr, ExprKind, FnId, Pattern, Place, Size, Stmt, StmtKind, UnaryOp,
 };

@@ -22,6 +22,8 @@ mod uses;
 
 use std::collections::{HashMap, HashSet};
 
+use site::Arm;
+
 use super::Loader;
 use super::error::CheckError;
 use super::lint::Lint;
@@ -71,7 +73,9 @@ struct Resolver<'a> {
     reports: Vec<Report>,
     lints: Vec<Lint>,
     /// Sites at file level so far, each name by its first.
-    named_sites: HashMap<String, Span>,
+    named_sites: HashMap<String, (Span, Vec<Arm>)>,
+    /// The arms of `if`s that are open.
+    arms: Vec<Arm>,
     usage: Usage,
     functions: Vec<Option<Function>>,
     heads: HashMap<FnId, Head>,
@@ -113,6 +117,7 @@ impl<'a> Resolver<'a> {
             reports: Vec::new(),
             lints: Vec::new(),
             named_sites: HashMap::new(),
+            arms: Vec::new(),
             usage: Usage::default(),
             functions: Vec::new(),
             heads: HashMap::new(),

@@ -10,6 +10,19 @@ use crate::base::Span;
 use crate::ir::{Block, Expr, ExprKind, Place, PlateIndex, Site, SiteId, StmtKind};
 use crate::syntax::ast::{self, Ident};
 
+/// One arm of an `if`, known by where its first begins.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Arm {
+    place: Span,
+    first: bool,
+}
+
+/// Whether no execution passes through both of two lists of open arms.
+fn apart(a: &[Arm], b: &[Arm]) -> bool {
+    let both = a.iter().zip(b).find(|(a, b)| a != b);
+    both.is_some_and(|(a, b)| a.place == b.place)
+}
+
 impl Resolver<'_> {
     pub(super) fn sample_stmt(
         &mut self,
@@ -149,13 +162,16 @@ impl Resolver<'_> {
         }
         match self.named_sites.get(&name.name) {
             None => {
-                self.named_sites.insert(name.name.clone(), name.span);
+                let here = (name.span, self.arms.clone());
+                self.named_sites.insert(name.name.clone(), here);
             }
-            Some(first) if offered.is_none() => self.lints.push(Lint::SameSite {
-                name: name.name.clone(),
-                span: name.span,
-                first: *first,
-            }),
+            Some((first, arms)) if offered.is_none() && !apart(arms, &self.arms) => {
+                self.lints.push(Lint::SameSite {
+                    name: name.name.clone(),
+                    span: name.span,
+                    first: *first,
+                })
+            }
             Some(_) => {}
         }
     }
@@ -167,7 +183,8 @@ impl Resolver<'_> {
         otherwise: Option<&ast::Block>,
     ) -> (Block, Option<Block>) {
         let mut offers = self.scope().offers.clone();
-        let (then, first) = self.arm(then, offers.clone());
+        let place = then.span;
+        let (then, first) = self.arm(then, offers.clone(), Arm { place, first: true });
         offers.extend(
             first
                 .exports
@@ -178,15 +195,26 @@ impl Resolver<'_> {
             self.merge_arms(&first, &Scope::default());
             return (then, None);
         };
-        let (otherwise, second) = self.arm(otherwise, offers);
+        let second = Arm {
+            place,
+            first: false,
+        };
+        let (otherwise, second) = self.arm(otherwise, offers, second);
         self.merge_arms(&first, &second);
         (then, Some(otherwise))
     }
 
-    fn arm(&mut self, block: &ast::Block, offers: HashMap<String, Place>) -> (Block, Scope) {
+    fn arm(
+        &mut self,
+        block: &ast::Block,
+        offers: HashMap<String, Place>,
+        arm: Arm,
+    ) -> (Block, Scope) {
         self.open();
         self.scope().offers = offers;
+        self.arms.push(arm);
         let block = self.stmts(block);
+        self.arms.pop();
         (block, self.frame().close())
     }
 

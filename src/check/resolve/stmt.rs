@@ -3,9 +3,9 @@
 use super::super::error::CheckError;
 use super::super::lint::Lint;
 use super::super::scope::{Binding, Role, What};
-use super::super::visit;
 use super::Resolver;
 use crate::base::Span;
+use crate::ir::visit;
 use crate::ir::{Block, Expr, ExprKind, FnId, IndexArg, Pattern, Place, Stmt, StmtKind};
 use crate::syntax::ast::{self, Ident};
 

@@ -14,6 +14,7 @@ use crate::infer::diffusion::amortised::{Pairs, Simulator};
 use crate::ir::DataDecl;
 use crate::lower::Target;
 use crate::session::bound::standard_normals;
+use crate::session::program::unknown_data;
 use crate::session::simulated::{Column, columns, refuse_weights};
 use crate::session::{Bound, ExitKind, Failure, Limits, Program};
 use crate::store::Inputs;
@@ -332,16 +333,6 @@ fn declared(program: &Program, names: &[String]) -> Result<(), Failure> {
     };
     let message = format!("the program declares no data `{name}`");
     Err(unknown_data(message, all().collect(), nearest(name, all())))
-}
-
-fn unknown_data(message: String, all: Vec<&str>, near: Option<&str>) -> Failure {
-    let help = match (near, all.is_empty()) {
-        (Some(near), _) => format!("did you mean `{near}`?"),
-        (None, true) => "it declares none: `data y: real[n]` does".to_string(),
-        (None, false) => format!("it declares {}", all.join(", ")),
-    };
-    let report = Report::error("odp::session::unknown_data", message).help(help);
-    Failure::plain(ExitKind::Input, report)
 }
 
 /// Executions past the unrolling bound have noise that no network sees.

@@ -207,6 +207,10 @@ impl Scene<'_> {
         if self.is(self.found - 1, Kind::Number) && self.is(self.found, Kind::Name) {
             return Some(Hint::Product);
         }
+        let drawn = || (self.segment.first..self.found).any(|i| self.text(i) == "~");
+        if matches!(self.word(0), "sample" | "observe") && self.wanted.end && !drawn() {
+            return Some(Hint::Tilde);
+        }
         let call = self.is(self.found - 1, Kind::Name)
             && !self.is(self.found, Kind::Keyword)
             && self.found_text() != "{"

@@ -1,28 +1,28 @@
 //! Every statement, block and expression of a piece of code, from the outside in. Bodies of closures are functions of
 //! their own.
 
-use crate::ir::{Block, Expr, ExprKind, IndexArg, PlateIndex, Stmt, StmtKind};
+use super::{Block, Expr, ExprKind, IndexArg, PlateIndex, Stmt, StmtKind};
 
 /// A part of a piece of code.
 #[derive(Clone, Copy)]
-pub(super) enum Node<'a> {
+pub(crate) enum Node<'a> {
     Block(&'a Block),
     Stmt(&'a Stmt),
     Expr(&'a Expr),
 }
 
 /// Calls `f` with each expression in a block.
-pub(super) fn block<'a>(block: &'a Block, f: &mut impl FnMut(&'a Expr)) {
+pub(crate) fn block<'a>(block: &'a Block, f: &mut impl FnMut(&'a Expr)) {
     block_nodes(block, &mut expressions(f));
 }
 
 /// Calls `f` with each expression in a statement.
-pub(super) fn stmt<'a>(stmt: &'a Stmt, f: &mut impl FnMut(&'a Expr)) {
+pub(crate) fn stmt<'a>(stmt: &'a Stmt, f: &mut impl FnMut(&'a Expr)) {
     stmt_nodes(stmt, &mut expressions(f));
 }
 
 /// Calls `f` with an expression and each one in it.
-pub(super) fn expr<'a>(e: &'a Expr, f: &mut impl FnMut(&'a Expr)) {
+pub(crate) fn expr<'a>(e: &'a Expr, f: &mut impl FnMut(&'a Expr)) {
     expr_nodes(e, &mut expressions(f));
 }
 
@@ -38,7 +38,7 @@ where
 }
 
 /// Whether an expression calls a function of the program's, or draws.
-pub(super) fn calls(e: &Expr) -> bool {
+pub(crate) fn calls(e: &Expr) -> bool {
     let mut found = false;
     expr(e, &mut |e| {
         found |= matches!(e.kind, ExprKind::Call { .. } | ExprKind::Sample(..));
@@ -47,7 +47,7 @@ pub(super) fn calls(e: &Expr) -> bool {
 }
 
 /// Calls `f` with a block and each part of it.
-pub(super) fn block_nodes<'a>(block: &'a Block, f: &mut impl FnMut(Node<'a>)) {
+pub(crate) fn block_nodes<'a>(block: &'a Block, f: &mut impl FnMut(Node<'a>)) {
     f(Node::Block(block));
     block.stmts.iter().for_each(|s| stmt_nodes(s, f));
     if let Some(value) = &block.value {
@@ -56,7 +56,7 @@ pub(super) fn block_nodes<'a>(block: &'a Block, f: &mut impl FnMut(Node<'a>)) {
 }
 
 /// Calls `f` with a statement and each part of it.
-pub(super) fn stmt_nodes<'a>(stmt: &'a Stmt, f: &mut impl FnMut(Node<'a>)) {
+pub(crate) fn stmt_nodes<'a>(stmt: &'a Stmt, f: &mut impl FnMut(Node<'a>)) {
     f(Node::Stmt(stmt));
     match &stmt.kind {
         StmtKind::Data(_) | StmtKind::Break | StmtKind::Continue | StmtKind::Return(None) => {}
@@ -97,7 +97,7 @@ fn bounds<'a>(plate: &'a [PlateIndex], f: &mut impl FnMut(Node<'a>)) {
 }
 
 /// Calls `f` with an expression and each part of it.
-pub(super) fn expr_nodes<'a>(e: &'a Expr, f: &mut impl FnMut(Node<'a>)) {
+pub(crate) fn expr_nodes<'a>(e: &'a Expr, f: &mut impl FnMut(Node<'a>)) {
     f(Node::Expr(e));
     match &e.kind {
         ExprKind::Bool(_)
