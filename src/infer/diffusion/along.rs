@@ -143,14 +143,21 @@ impl Carried {
             se,
             share,
         };
+        // What paths have not seen is what they were carried on for.
+        let unseen = evidence.unseen;
+        let evidence = Evidence {
+            unseen: 0.0,
+            ..evidence.clone()
+        };
         for against in evidence.against(&found) {
             outcome.distrust(against);
         }
         outcome.warnings.push(format!(
-            "the sampler's paths have too uneven weights to answer by themselves (k̂ {:.2}, worth {:.0} draws of {}): their ends were carried on to the posterior by SMC, in {} levels",
+            "the sampler's paths do not answer by themselves (k̂ {:.2}, worth {:.0} draws of {}; {:.0} % of the particles weigh more than any of them): their ends were carried on to the posterior by SMC, in {} levels",
             weighted.khat,
             weighted.ess,
             weighted.log_w.len(),
+            100.0 * unseen,
             self.populations.iter().map(|p| p.schedule.len()).max().unwrap_or(0),
         ));
         if let Some(z) = &mut outcome.log_z {

@@ -6,7 +6,7 @@ use super::candidates::Candidate;
 use super::exactify::{self, Weighted};
 use super::policy::Policy;
 use super::training::Trainer;
-use super::verdict::{Evidence, verdict};
+use super::verdict::{Evidence, UNSEEN, verdict};
 use super::{Taught, Trained};
 use crate::base::Stream;
 use crate::infer::coordinates::frame::Frame;
@@ -53,7 +53,7 @@ pub(super) fn draw(
         refine(trainer, trained)?;
         let again = exactify::weigh(
             &trained.candidate.policy,
-            broad,
+            broad.clone(),
             exactify::STRONG_DEFENCE,
             target,
             n_paths,
@@ -73,8 +73,13 @@ pub(super) fn draw(
         particles: trained.eubo.is_finite().then_some(trained.eubo),
         failed: failed_share(failures, target.failures()),
         drift: Drift::default(),
+        unseen: 0.0,
     };
-    if weighted.weak() && !settings.budget.exhausted() {
+    let (judged, others) = (trainer.judged(policy), seed.child("others", 0));
+    let unseen = exactify::unseen(&weighted, policy, broad, target, &judged, others);
+    trainer.gradients += policy.gradients(judged.log_r.len());
+    evidence.unseen = unseen;
+    if (weighted.weak() || unseen > UNSEEN) && !settings.budget.exhausted() {
         let carried = along::carry(policy, target, &weighted, settings, seed.child("along", 0));
         if let Some(carried) = carried {
             let mut outcome = carried.answer(&weighted, &evidence, settings);

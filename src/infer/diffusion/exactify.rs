@@ -3,7 +3,7 @@
 use rand::RngExt;
 
 use super::layout::Points;
-use super::policy::Policy;
+use super::policy::{Paths, Policy};
 use crate::base::{Seed, Stream};
 use crate::draws::{
     ALL_BUT_EQUAL, importance_ess, khat_threshold, log_mean_exp, normalized, psis, systematic,
@@ -88,6 +88,48 @@ pub(crate) fn weigh(
         .filter(|w| w.is_nan())
         .for_each(|w| *w = f64::NEG_INFINITY);
     summary(points, log_w, elbo)
+}
+
+/// The share of points that others found whose weight among such paths is larger than that of any path: so much of the
+/// posterior the paths have not seen, whatever their weights say.
+pub(crate) fn unseen(
+    found: &Weighted,
+    policy: &Policy,
+    broad: Option<Frame>,
+    target: &dyn Target,
+    others: &Points,
+    seed: Seed,
+) -> f64 {
+    /// Weights above the largest by less than this, in nats, are as good as seen.
+    const MARGIN: f64 = 0.25;
+    let largest = found
+        .log_w
+        .iter()
+        .copied()
+        .fold(f64::NEG_INFINITY, f64::max);
+    let weights = weigh_others(policy, broad, target, others, seed);
+    let above = weights.iter().filter(|w| **w > largest + MARGIN).count();
+    above as f64 / weights.len().max(1) as f64
+}
+
+/// Log-weights of points that others found among the paths of a policy with its usual defence.
+fn weigh_others(
+    policy: &Policy,
+    broad: Option<Frame>,
+    target: &dyn Target,
+    points: &Points,
+    seed: Seed,
+) -> Vec<f64> {
+    let defence = defence(policy, broad);
+    let mut shards = policy.renoise(points, seed);
+    policy.score(target, &mut shards);
+    let of_shard = |s: &Paths| {
+        let broader = defence.log_q(&s.points);
+        let own = policy.log_weights(s).into_iter().enumerate();
+        own.map(|(i, w)| w + s.log_q[i] - log_mixture(s.log_q[i], broader[i], DEFENCE))
+            .collect::<Vec<f64>>()
+    };
+    shards.iter().flat_map(of_shard).collect()
 }
 
 /// The policy with broader frames and no network: its density is known.

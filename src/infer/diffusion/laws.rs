@@ -7,6 +7,7 @@ use spec_math::cephes64::{ndtr, ndtri};
 use super::along;
 use super::candidates::{categorical, policy};
 use super::categorical::Categorical;
+use super::exactify;
 use super::layout::Layout;
 use super::objective::Objective;
 use super::options::Recipe;
@@ -533,4 +534,33 @@ fn an_unknown_prior_is_a_normal_result() {
         "{l:?} {:?}",
         o.warnings
     );
+}
+
+/// A posterior of which nine tenths are the prior and a tenth is a needle that no path of the prior's hits.
+#[test]
+fn particles_show_what_paths_have_not_seen() {
+    const WIDTH: f64 = 0.003;
+    let log_r = |z: &[f64]| {
+        let needle = |z: &f64| 0.5 * z * z - 0.5 * ((z - 2.0) / WIDTH).powi(2) - WIDTH.ln();
+        let needle: f64 = z.iter().map(needle).sum();
+        (0.9 + 0.1 * needle.exp()).ln()
+    };
+    let target = Written::new(3, log_r);
+    let frames = Frames::single(3, vec![Frame::prior(3)], vec![0.0]);
+    let p = policy(Layout::noise(&target), None, frames, Schedule::new(6, 4.0));
+    let found = exactify::weigh(&p, None, exactify::DEFENCE, &target, 4000, Seed(2));
+    let mut stream = Seed(3).stream("particles", 0);
+    let mut particles = |share: f64| -> Vec<f64> {
+        let mut z: Vec<f64> = (0..3000).map(|_| stream.sample(StandardNormal)).collect();
+        let needle = (share * 1000.0) as usize;
+        z[..3 * needle]
+            .iter_mut()
+            .for_each(|z| *z = 2.0 + WIDTH * *z);
+        z
+    };
+    for share in [0.1, 0.0] {
+        let others = p.layout.read(&target, &particles(share));
+        let unseen = exactify::unseen(&found, &p, None, &target, &others, Seed(4));
+        assert!((unseen - share).abs() < 0.01, "{unseen}, not {share}");
+    }
 }

@@ -228,14 +228,20 @@ impl<'a> Trainer<'a> {
 
     /// Mean log-weight of held-out particles; NaN where there are none.
     fn upper_bound(&self, policy: &Policy, seed: Seed) -> f64 {
-        let rows: Vec<usize> = (0..self.held_out.log_r.len().min(JUDGED)).collect();
-        let mut shards = policy.renoise(&self.held_out.select(&policy.layout, &rows), seed);
+        let judged = self.judged(policy);
+        let mut shards = policy.renoise(&judged, seed);
         policy.score(self.target, &mut shards);
         shards
             .iter()
             .flat_map(|s| policy.log_weights(s))
             .sum::<f64>()
-            / rows.len() as f64
+            / judged.log_r.len() as f64
+    }
+
+    /// Held-out particles that policies are judged by.
+    pub fn judged(&self, policy: &Policy) -> Points {
+        let rows: Vec<usize> = (0..self.held_out.log_r.len().min(JUDGED)).collect();
+        self.held_out.select(&policy.layout, &rows)
     }
 
     /// Phase (a): denoising regression on the buffer.

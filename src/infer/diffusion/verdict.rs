@@ -4,6 +4,7 @@ use super::exactify::Weighted;
 use crate::infer::drift::Drift;
 
 /// Evidence beside the weights themselves.
+#[derive(Clone)]
 pub(crate) struct Evidence {
     /// SMC's log Z and its standard error.
     pub smc: Option<(f64, f64)>,
@@ -15,6 +16,8 @@ pub(crate) struct Evidence {
     pub particles: Option<f64>,
     /// Share of the policy's paths that failed: trajectories of the warm-up may fail as they like.
     pub failed: f64,
+    /// Share of held-out particles that weigh more than any path.
+    pub unseen: f64,
     /// How far the resampled paths drifted under exact moves.
     pub drift: Drift,
 }
@@ -25,6 +28,8 @@ const LEAST_ESS: f64 = 100.0;
 /// Share of effective paths above which they may contradict an SMC that finds less, and one that doubts itself.
 const GOOD: f64 = 0.5;
 const VERY_GOOD: f64 = 0.75;
+/// Share of the posterior that paths may have missed, by the weights of particles.
+pub(crate) const UNSEEN: f64 = 0.01;
 /// Biases, in standard deviations, that exact moves may bring to light: of the weighted paths, and of the draws.
 const OFF_BEFORE: f64 = 0.15;
 const OFF_AFTER: f64 = 0.1;
@@ -108,6 +113,12 @@ impl Evidence {
             .is_some_and(|eubo| eubo - found.log_z > 1.0 + 2.0 * spread)
         {
             against.push("SMC's particles lie where the trained sampler hardly goes".to_string());
+        }
+        if self.unseen > UNSEEN {
+            against.push(format!(
+                "{:.0} % of the particles that it learned from weigh more than any of its paths: that part of the posterior is hardly seen",
+                100.0 * self.unseen
+            ));
         }
         if self.failed > 1e-2 {
             against.push(format!(
