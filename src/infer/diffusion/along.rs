@@ -152,13 +152,22 @@ impl Carried {
         for against in evidence.against(&found) {
             outcome.distrust(against);
         }
+        let why = match weighted.weak() {
+            true => format!(
+                "the sampler's paths have too uneven weights to answer by themselves (k̂ {:.2}, worth {:.0} draws of {})",
+                weighted.khat,
+                weighted.ess,
+                weighted.log_w.len(),
+            ),
+            false => format!(
+                "the sampler's paths do not see all of the posterior ({:.0} % of the particles that it learned from weigh more than any of them)",
+                100.0 * unseen
+            ),
+        };
+        let levels = self.populations.iter().map(|p| p.schedule.len()).max();
         outcome.warnings.push(format!(
-            "the sampler's paths do not answer by themselves (k̂ {:.2}, worth {:.0} draws of {}; {:.0} % of the particles weigh more than any of them): their ends were carried on to the posterior by SMC, in {} levels",
-            weighted.khat,
-            weighted.ess,
-            weighted.log_w.len(),
-            100.0 * unseen,
-            self.populations.iter().map(|p| p.schedule.len()).max().unwrap_or(0),
+            "{why}: their ends were carried on to the posterior by SMC, in {} levels",
+            levels.unwrap_or(0)
         ));
         if let Some(z) = &mut outcome.log_z {
             z.elbo = weighted.elbo.is_finite().then_some(weighted.elbo);

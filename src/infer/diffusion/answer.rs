@@ -5,7 +5,7 @@ use super::along;
 use super::candidates::Candidate;
 use super::exactify::{self, Weighted};
 use super::policy::Policy;
-use super::training::Trainer;
+use super::training::{JUDGED, Trainer};
 use super::verdict::{Evidence, UNSEEN, verdict};
 use super::{Taught, Trained};
 use crate::base::Stream;
@@ -75,9 +75,14 @@ pub(super) fn draw(
         drift: Drift::default(),
         unseen: 0.0,
     };
-    let (judged, others) = (trainer.judged(policy), seed.child("others", 0));
+    let held_out = &trained.candidate.held_out;
+    let rows: Vec<usize> = (0..held_out.log_r.len().min(JUDGED)).collect();
+    let (judged, others) = (
+        held_out.select(&policy.layout, &rows),
+        seed.child("others", 0),
+    );
     let unseen = exactify::unseen(&weighted, policy, broad, target, &judged, others);
-    trainer.gradients += policy.gradients(judged.log_r.len());
+    trainer.gradients += policy.gradients(rows.len());
     evidence.unseen = unseen;
     if (weighted.weak() || unseen > UNSEEN) && !settings.budget.exhausted() {
         let carried = along::carry(policy, target, &weighted, settings, seed.child("along", 0));

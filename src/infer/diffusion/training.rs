@@ -22,7 +22,7 @@ use crate::store::packed;
 /// On-policy noise is this much wider while exploring.
 const EXPLORE: f64 = 1.05;
 /// Paths drawn, and held-out ends re-noised, to judge a policy.
-const JUDGED: usize = 1024;
+pub(super) const JUDGED: usize = 1024;
 
 /// Multiplications and additions that one phase of training may cost.
 const WORK: f64 = 25e10;
@@ -228,20 +228,14 @@ impl<'a> Trainer<'a> {
 
     /// Mean log-weight of held-out particles; NaN where there are none.
     fn upper_bound(&self, policy: &Policy, seed: Seed) -> f64 {
-        let judged = self.judged(policy);
-        let mut shards = policy.renoise(&judged, seed);
+        let rows: Vec<usize> = (0..self.held_out.log_r.len().min(JUDGED)).collect();
+        let mut shards = policy.renoise(&self.held_out.select(&policy.layout, &rows), seed);
         policy.score(self.target, &mut shards);
         shards
             .iter()
             .flat_map(|s| policy.log_weights(s))
             .sum::<f64>()
-            / judged.log_r.len() as f64
-    }
-
-    /// Held-out particles that policies are judged by.
-    pub fn judged(&self, policy: &Policy) -> Points {
-        let rows: Vec<usize> = (0..self.held_out.log_r.len().min(JUDGED)).collect();
-        self.held_out.select(&policy.layout, &rows)
+            / rows.len() as f64
     }
 
     /// Phase (a): denoising regression on the buffer.
