@@ -29,7 +29,7 @@ const LEAST_ESS: f64 = 100.0;
 const GOOD: f64 = 0.5;
 const VERY_GOOD: f64 = 0.75;
 /// Share of the posterior that paths may have missed, by the weights of particles.
-pub(crate) const UNSEEN: f64 = 0.01;
+pub(crate) const UNSEEN: f64 = 0.03;
 /// Biases, in standard deviations, that exact moves may bring to light: of the weighted paths, and of the draws.
 const OFF_BEFORE: f64 = 0.15;
 const OFF_AFTER: f64 = 0.1;
