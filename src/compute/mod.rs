@@ -7,6 +7,7 @@
 pub mod dense;
 pub mod device;
 pub mod linalg;
+pub mod sparse;
 pub mod special;
 mod symmetric;
 pub mod vector;

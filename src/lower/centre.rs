@@ -17,10 +17,14 @@ use std::sync::Arc;
 
 use super::component::Component;
 use super::positive::is_positive;
+use super::related::Program;
+use super::roll::roll;
 use super::tape::{Block, Tape};
 use super::target::Target;
 use super::{Passes, quadratic};
 use crate::base::{Shape, Span};
+use crate::compute::special::HALF_LN_2PI;
+use crate::dist::{self, Distribution};
 use crate::ir::{Axis, BinaryFn, Law, Op, ReduceFn, UnaryFn};
 use crate::trace::{NodeId, NoiseGraph, Term};
 
@@ -80,6 +84,15 @@ pub struct Centred {
     moved: Vec<Moved>,
 }
 
+/// What the weights of coordinates that are latent values stand beside.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Base {
+    /// N(w; 0, 1).
+    Gaussian,
+    /// Lebesgue's measure, over √(2π).
+    Lebesgue,
+}
+
 /// A coordinate that is a latent value here: x₀ + s₀·w.
 #[derive(Clone, Copy, Debug)]
 struct Moved {
@@ -124,7 +137,7 @@ impl Latent {
         if moved.is_empty() {
             return None;
         }
-        let all = self.over(&moved);
+        let all = self.over(&moved, Base::Gaussian);
         let mut w = z.clone();
         w.chunks_exact_mut(dim).for_each(|row| all.enter(row));
         let (before, after) = (spread(whole, &z), spread(&all.target, &w));
@@ -135,8 +148,36 @@ impl Latent {
         match chosen.len() {
             0 => None,
             n if n == all.moved.len() => Some(all),
-            _ => Some(self.over(&chosen)),
+            _ => Some(self.over(&chosen, Base::Gaussian)),
         }
+    }
+
+    /// The values that are affine in the coordinates `inner` of their noise, given all others, in its place: x = w, by Lebesgue's
+    /// measure instead of N(w; 0, 1), and ½ log 2π more for each. `None` where there are none.
+    pub fn in_place_of(&self, inner: &[usize]) -> Option<Centred> {
+        let column = |c: usize| self.coordinates.binary_search(&c).ok();
+        let needed = quadratic::needed(&self.graph, &self.terms);
+        let is_inner = |id: &NodeId| match self.graph.node(*id).op {
+            Op::Noise { first } => column(first).is_some_and(|c| inner.contains(&c)),
+            _ => false,
+        };
+        let noise: HashSet<NodeId> = needed.iter().copied().filter(is_inner).collect();
+        let degree = quadratic::degrees(&self.graph, &needed, &noise);
+        let mut moved = Vec::new();
+        for (k, value) in self.values.iter().enumerate() {
+            let affine = degree[value.node.index()] == 1;
+            let columns = value.coordinates(&self.graph).map(column).enumerate();
+            let own = columns.filter_map(|(i, c)| Some((i, c.filter(|_| affine)?)));
+            moved.extend(own.map(|(i, column)| Moved {
+                column,
+                value: (k, i),
+                noise: (0, 0),
+                middle: 0.0,
+                scale: 1.0,
+            }));
+        }
+        moved.retain(|m| inner.binary_search(&m.column).is_ok());
+        (!moved.is_empty()).then(|| self.over(&moved, Base::Lebesgue))
     }
 
     /// All of them, with the means and standard deviations of the values at some noise.
@@ -193,22 +234,27 @@ impl Latent {
     }
 
     /// The component over some of the values.
-    fn over(&self, moved: &[Moved]) -> Centred {
+    fn over(&self, moved: &[Moved], base: Base) -> Centred {
         let mut rewriting = Rewriting {
             latent: self,
+            base,
             graph: NoiseGraph::with_room(self.graph.len()),
             places: vec![None; self.graph.len()],
             noises: Vec::new(),
             corrections: Vec::new(),
+            known: 0.0,
         };
         let moved = rewriting.run(moved);
         let Rewriting {
             mut graph, noises, ..
         } = rewriting;
+        graph.dim = self.graph.dim;
         let noise = self.tape(&graph, &noises);
+        roll(&mut graph);
         let terms: Vec<usize> = (0..graph.terms.len()).collect();
         let coordinates = self.coordinates.clone();
-        let target = Component::new(&mut graph, coordinates, &terms, None, self.passes);
+        let mut target = Component::new(&mut graph, coordinates, &terms, None, self.passes);
+        target.relate(&Program::new(Arc::new(graph)));
         Centred {
             target,
             values: self.values_tape(),
@@ -421,6 +467,9 @@ impl<'a> Chains<'a> {
         if len != value.elements.len() {
             return None;
         }
+        if matches!(&node.op, Op::Transport(Law::Plain(d)) if d.name() == "StdNormal") {
+            return Some(next);
+        }
         let first = node.args.first() == Some(&value.node);
         let other = || node.args[usize::from(first)];
         next.steps.push(match &node.op {
@@ -463,13 +512,15 @@ fn are_distinct<'a>(mut indices: impl Iterator<Item = &'a u32>) -> bool {
 /// A graph in which some values are coordinates.
 struct Rewriting<'a> {
     latent: &'a Latent,
+    base: Base,
     graph: NoiseGraph,
     /// Where the old graph's nodes are in it.
     places: Vec<Option<NodeId>>,
     /// The noise of each value that is moved.
     noises: Vec<NodeId>,
-    /// Summands of the log-weight.
+    /// Summands of the log-weight, and what is known of them.
     corrections: Vec<(NodeId, Span)>,
+    known: f64,
 }
 
 impl Rewriting<'_> {
@@ -531,10 +582,13 @@ impl Rewriting<'_> {
             let i = m.value.1;
             (middle[i], scale[i], chosen[i]) = (m.middle, m.scale, 1.0);
         }
-        let middle = self.graph.constant_node(middle.into(), shape.clone(), span);
-        let scale = self.graph.constant_node(scale.into(), shape.clone(), span);
-        let x = self.binary(BinaryFn::Mul, scale, w);
-        let mut x = self.binary(BinaryFn::Add, middle, x);
+        let mut x = w;
+        if self.base == Base::Gaussian {
+            let middle = self.graph.constant_node(middle.into(), shape.clone(), span);
+            let scale = self.graph.constant_node(scale.into(), shape.clone(), span);
+            let scaled = self.binary(BinaryFn::Mul, scale, w);
+            x = self.binary(BinaryFn::Add, middle, scaled);
+        }
         if own.len() < len {
             let chosen = self.graph.constant_node(chosen.into(), shape.clone(), span);
             x = self
@@ -545,7 +599,7 @@ impl Rewriting<'_> {
         x
     }
 
-    /// ½ w² − ½ e² − log b + log s₀ of the moved elements.
+    /// ½ w² − ½ e² − log b + log s₀ of the moved elements, without the first where the base is Lebesgue's.
     fn correct(&mut self, value: &Value, x: NodeId, w: NodeId, own: &[Moved]) {
         let len = value.elements.len();
         let indices: Arc<[u32]> = own.iter().map(|m| m.value.1 as u32).collect();
@@ -555,18 +609,18 @@ impl Rewriting<'_> {
             true => this.taken(id, &indices),
             false => id,
         };
-        let mut e = pick(self, x);
-        let w = pick(self, w);
+        let read = |this: &mut Self, o: &Operand| {
+            let node = this.at(o.node);
+            let node = match &o.picked {
+                Some(picked) => this.taken(node, picked),
+                None => node,
+            };
+            pick(this, node)
+        };
+        let (x, w) = (pick(self, x), pick(self, w));
+        let mut e = x;
         let mut logs = Vec::new();
         for step in value.steps.iter().rev() {
-            let read = |this: &mut Self, o: &Operand| {
-                let node = this.at(o.node);
-                let node = match &o.picked {
-                    Some(picked) => this.taken(node, picked),
-                    None => node,
-                };
-                pick(this, node)
-            };
             e = match step {
                 Step::Negated => self.unary(UnaryFn::Neg, e),
                 Step::Plus(o) => {
@@ -600,24 +654,41 @@ impl Rewriting<'_> {
             };
         }
         self.noises.push(e);
-        let squares = [w, e].map(|id| self.unary(UnaryFn::Square, id));
-        let difference = self.binary(BinaryFn::Sub, squares[0], squares[1]);
-        let half = self.scalar(0.5, span);
-        let total = self.sum(difference);
-        let mut total = self.binary(BinaryFn::Mul, half, total);
-        for (scale, sign) in logs {
-            let size = self.unary(UnaryFn::Abs, scale);
-            let log = self.unary(UnaryFn::Log, size);
-            // One scale for all of them counts for each.
-            let times = if self.len(log) == 1 { own.len() } else { 1 };
-            let log = self.sum(log);
-            let times = self.scalar(-sign * times as f64, span);
-            let part = self.binary(BinaryFn::Mul, times, log);
-            total = self.binary(BinaryFn::Add, total, part);
+        self.known += own.iter().map(|m| m.scale.ln()).sum::<f64>();
+        let mut parts = Vec::new();
+        let half_square = |this: &mut Self, id: NodeId, sign: f64| {
+            let square = this.unary(UnaryFn::Square, id);
+            let half = this.scalar(sign * 0.5, span);
+            let total = this.sum(square);
+            this.binary(BinaryFn::Mul, half, total)
+        };
+        if self.base == Base::Gaussian {
+            parts.push(half_square(self, w, 1.0));
         }
-        let known = own.iter().map(|m| m.scale.ln()).sum();
-        let known = self.scalar(known, span);
-        let total = self.binary(BinaryFn::Add, total, known);
+        if let [Step::Normal(mean, sd)] = &value.steps[..] {
+            let args = vec![read(self, mean), read(self, sd), x];
+            let Some(Distribution::Scalar(normal)) = dist::find("Normal") else {
+                unreachable!("the normal distribution is registered")
+            };
+            let law = Law::Plain(normal);
+            let shape = self.graph.node(x).shape.clone();
+            let each = self.graph.add(Op::LogDensity(law), args, shape, span);
+            parts.push(self.sum(each));
+            self.known += own.len() as f64 * HALF_LN_2PI;
+        } else {
+            parts.push(half_square(self, e, -1.0));
+            for (scale, sign) in logs {
+                let size = self.unary(UnaryFn::Abs, scale);
+                let log = self.unary(UnaryFn::Log, size);
+                // One scale for all of them counts for each.
+                let times = if self.len(log) == 1 { own.len() } else { 1 };
+                let log = self.sum(log);
+                let times = self.scalar(-sign * times as f64, span);
+                parts.push(self.binary(BinaryFn::Mul, times, log));
+            }
+        }
+        let add = |total: NodeId, part: NodeId| self.binary(BinaryFn::Add, total, part);
+        let total = parts.into_iter().reduce(add).expect("there are some");
         self.corrections.push((total, span));
     }
 
@@ -632,8 +703,12 @@ impl Rewriting<'_> {
                 ..term.clone()
             });
         }
-        let corrections = std::mem::take(&mut self.corrections).into_iter();
-        let factors = corrections.map(|(node, span)| Term::factor(node, span));
+        let mut corrections = std::mem::take(&mut self.corrections);
+        if let Some(&(_, span)) = corrections.first() {
+            corrections.push((self.scalar(self.known, span), span));
+        }
+        let factors = corrections.into_iter();
+        let factors = factors.map(|(node, span)| Term::factor(node, span));
         self.graph.terms.extend(factors);
     }
 

@@ -10,6 +10,7 @@ use super::adjoint::Workspace;
 use super::centre::{Centred, Latent};
 use super::conjugate::Conjugate;
 use super::discrete::{self, DiscreteLaw};
+use super::gaussian::Gaussian;
 use super::gradient::Sweep;
 use super::overflow::Overflow;
 use super::quadratic::{self, Quadratic};
@@ -52,6 +53,8 @@ pub struct Component {
     pub copies: Vec<Vec<usize>>,
     /// Coordinates that can be integrated out.
     pub quadratic: Quadratic,
+    /// How that is done; made when it is asked for.
+    gaussian: OnceLock<Option<Gaussian>>,
     /// Values that can be integrated out by a formula.
     pub conjugate: Option<Box<Conjugate>>,
     /// Values that can take their noise's place.
@@ -203,6 +206,7 @@ impl Component {
             coordinates,
             copies: Vec::new(),
             quadratic,
+            gaussian: OnceLock::new(),
             conjugate: None,
             latent: None,
             structure: Structure {
@@ -246,6 +250,16 @@ impl Component {
         if self.structure.smooth {
             self.latent = Latent::of(graph, &self.coordinates, chosen, passes);
         }
+    }
+
+    /// How the noise in which it is quadratic is integrated out; `None` where too much of it meets.
+    pub(super) fn gaussian(&self) -> Option<&Gaussian> {
+        let inner = &self.quadratic.coordinates;
+        let in_its_place = || self.latent.as_ref()?.in_place_of(inner);
+        let found = self
+            .gaussian
+            .get_or_init(|| Gaussian::new(self, inner, in_its_place));
+        found.as_ref()
     }
 
     /// The way back from its terms to its noise.

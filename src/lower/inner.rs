@@ -44,19 +44,25 @@ impl Marginalize {
         let (quadratic, dim) = (&component.quadratic, component.dim());
         let width = quadratic.coordinates.len();
         let few = |width: usize| explores && dim - width <= FEW_LEFT;
-        let dear = |evaluations: usize| component.size().saturating_mul(evaluations) > DEAR;
+        let cheap = || {
+            component
+                .gaussian()
+                .is_some_and(|g| g.cost(component.size()) <= DEAR)
+        };
         let gaussian = match self {
             // Something has to be left for an engine.
             _ if width == 0 || width == dim => false,
-            Marginalize::Auto => !dear(3 * width + 2) && (quadratic.neck || few(width)),
-            Marginalize::All => true,
+            Marginalize::Auto => (quadratic.neck || few(width)) && cheap(),
+            Marginalize::All => component.gaussian().is_some(),
             Marginalize::No => false,
         };
         let conjugate = component.conjugate.as_deref().filter(|c| {
             let values = c.coordinates.len();
             let quantiles = c.drawn && values * QUANTILE > component.size();
             match self {
-                Marginalize::Auto => quantiles || (few(values) && !dear(CONJUGATE)),
+                Marginalize::Auto => {
+                    quantiles || (few(values) && component.size().saturating_mul(CONJUGATE) <= DEAR)
+                }
                 Marginalize::All => true,
                 Marginalize::No => false,
             }
@@ -95,7 +101,10 @@ impl<'a> Inner<'a> {
     pub fn left(&self, component: &'a Component) -> Option<Box<dyn WithoutSome + 'a>> {
         match *self {
             Inner::Nothing => None,
-            Inner::Gaussian(coordinates) => Some(Box::new(Marginal::new(component, coordinates))),
+            Inner::Gaussian(coordinates) => {
+                let by = component.gaussian()?;
+                Some(Box::new(Marginal::new(component, coordinates, by)))
+            }
             Inner::Conjugate(of) => Some(Box::new(Collapsed::new(component, of))),
         }
     }

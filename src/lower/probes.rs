@@ -16,18 +16,24 @@ pub(super) struct Probes {
 }
 
 impl Probes {
-    /// Of `k` coordinates, of which `meet(i, j)` says whether they may have a mixed derivative.
-    pub fn new(k: usize, meet: impl Fn(usize, usize) -> bool) -> Probes {
-        let near = |i: usize, j: usize| i == j || meet(i, j);
-        let neighbours: Vec<Vec<usize>> = (0..k)
-            .map(|i| (0..k).filter(|&j| near(i, j)).collect())
-            .collect();
+    /// Of `k` coordinates, some pairs of which may have a mixed derivative.
+    pub fn new(k: usize, pairs: impl IntoIterator<Item = (usize, usize)>) -> Probes {
+        let mut neighbours: Vec<Vec<usize>> = (0..k).map(|i| vec![i]).collect();
+        for (i, j) in pairs.into_iter().filter(|(i, j)| i != j) {
+            neighbours[i].push(j);
+            neighbours[j].push(i);
+        }
+        for near in &mut neighbours {
+            near.sort_unstable();
+            near.dedup();
+        }
         let mut order: Vec<usize> = (0..k).collect();
         order.sort_by_key(|&i| (std::cmp::Reverse(neighbours[i].len()), i));
         let mut coloring = Coloring {
             neighbours: &neighbours,
             group: vec![None; k],
             groups: Vec::new(),
+            near: Vec::new(),
         };
         order.into_iter().for_each(|j| coloring.place(j));
         let mut entries = Vec::new();
@@ -45,9 +51,12 @@ impl Probes {
 }
 
 struct Coloring<'a> {
+    /// Of each coordinate, itself among them, ascending.
     neighbours: &'a [Vec<usize>],
     group: Vec<Option<usize>>,
     groups: Vec<Vec<usize>>,
+    /// For each group, how many of its members are neighbours of each coordinate.
+    near: Vec<Vec<u32>>,
 }
 
 impl Coloring<'_> {
@@ -56,37 +65,43 @@ impl Coloring<'_> {
         for g in 0..=self.groups.len() {
             if g == self.groups.len() {
                 self.groups.push(Vec::new());
+                self.near.push(vec![0; self.neighbours.len()]);
             }
             self.groups[g].push(j);
             self.group[j] = Some(g);
-            if self.readable(g) {
+            self.neighbours[j]
+                .iter()
+                .for_each(|&i| self.near[g][i] += 1);
+            if self.readable(g, j) {
                 return;
             }
+            self.neighbours[j]
+                .iter()
+                .for_each(|&i| self.near[g][i] -= 1);
             self.groups[g].pop();
         }
     }
 
-    /// Whether all entries that have to do with a group can be read.
-    fn readable(&self, g: usize) -> bool {
-        // A new member may spoil what others of the group are read by.
-        let touched = self.groups[g].iter().flat_map(|&j| {
-            let own = &self.neighbours[j];
-            own.iter().map(move |&i| (i, j))
-        });
-        touched
-            .filter(|&(i, _)| self.group[i].is_some())
-            .all(|(i, j)| self.read(i, j).is_some())
+    /// Whether all entries can be read that a group's new member may have spoilt: those in the rows of its neighbours.
+    fn readable(&self, g: usize, new: usize) -> bool {
+        self.neighbours[new].iter().all(|&row| {
+            if self.near[g][row] == 1 {
+                return true;
+            }
+            let Some(of_row) = self.group[row] else {
+                return true;
+            };
+            let near = |m: &&usize| self.neighbours[row].binary_search(m).is_ok();
+            let mut members = self.groups[g].iter().filter(near);
+            members.all(|&m| self.near[of_row][m] == 1)
+        })
     }
 
     /// The group and the row in which entry (i, j) stands alone.
     fn read(&self, i: usize, j: usize) -> Option<(usize, usize)> {
-        let alone = |row: usize, g: usize| {
-            let near = |m: &&usize| self.neighbours[row].contains(m);
-            self.groups[g].iter().filter(near).count() == 1
-        };
         [(i, j), (j, i)].into_iter().find_map(|(row, other)| {
             self.group[other]
-                .filter(|&g| alone(row, g))
+                .filter(|&g| self.near[g][row] == 1)
                 .map(|g| (g, row))
         })
     }
@@ -99,7 +114,8 @@ mod tests {
     /// The matrix that probes of a known one give back.
     fn recovered(m: &[Vec<f64>]) -> (usize, Vec<Vec<f64>>) {
         let k = m.len();
-        let probes = Probes::new(k, |i, j| m[i][j] != 0.0);
+        let pairs = (0..k).flat_map(|i| (0..i).map(move |j| (i, j)));
+        let probes = Probes::new(k, pairs.filter(|&(i, j)| m[i][j] != 0.0));
         let mut found = vec![vec![0.0; k]; k];
         for &(i, j, g, row) in &probes.entries {
             found[i][j] = probes.groups[g].iter().map(|&c| m[row][c]).sum();

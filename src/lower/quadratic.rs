@@ -11,7 +11,7 @@ use crate::trace::{NodeId, NoiseGraph, TermKind};
 /// Degree of everything that is not a polynomial of degree 2 at most.
 const OTHER: u8 = 3;
 /// Most coordinates that are taken together.
-const MOST: usize = 64;
+const MOST: usize = 1024;
 /// Operations times draws that may be looked at.
 const COST: usize = 4_000_000;
 
@@ -49,23 +49,56 @@ pub(super) fn quadratic(
         return none;
     }
     draws.sort_by_key(|&(len, first, _)| (std::cmp::Reverse(len), first));
-    let mut chosen: HashSet<NodeId> = HashSet::new();
-    let mut coordinates: Vec<usize> = Vec::new();
-    for (len, first, id) in draws {
-        if coordinates.len() + len > MOST {
-            continue;
-        }
-        chosen.insert(id);
-        if is_quadratic(graph, terms, &degrees(graph, &needed, &chosen)) {
-            coordinates.extend(first..first + len);
-        } else {
-            chosen.remove(&id);
-        }
-    }
+    let mut search = Search {
+        graph,
+        terms,
+        needed: &needed,
+        chosen: HashSet::new(),
+        coordinates: Vec::new(),
+    };
+    search.take(&draws);
+    let Search {
+        chosen,
+        mut coordinates,
+        ..
+    } = search;
     coordinates.sort_unstable();
     coordinates.dedup();
     let neck = has_neck(graph, &needed, &chosen, coordinates.len());
     Quadratic { coordinates, neck }
+}
+
+/// Draws that are taken, one after the other, where the log-weight stays quadratic.
+struct Search<'a> {
+    graph: &'a NoiseGraph,
+    terms: &'a [usize],
+    needed: &'a [NodeId],
+    chosen: HashSet<NodeId>,
+    coordinates: Vec<usize>,
+}
+
+impl Search<'_> {
+    /// Takes as many of some draws as can be: all at once, or else of each half.
+    fn take(&mut self, draws: &[(usize, usize, NodeId)]) {
+        let len: usize = draws.iter().map(|d| d.0).sum();
+        if self.coordinates.len() + len <= MOST {
+            self.chosen.extend(draws.iter().map(|d| d.2));
+            let degree = degrees(self.graph, self.needed, &self.chosen);
+            if is_quadratic(self.graph, self.terms, &degree) {
+                let own = draws.iter().flat_map(|d| d.1..d.1 + d.0);
+                self.coordinates.extend(own);
+                return;
+            }
+            draws.iter().for_each(|d| {
+                self.chosen.remove(&d.2);
+            });
+        }
+        if draws.len() > 1 {
+            let (longer, shorter) = draws.split_at(draws.len() / 2);
+            self.take(longer);
+            self.take(shorter);
+        }
+    }
 }
 
 /// What terms are computed from, operands first.
@@ -84,28 +117,28 @@ pub(super) fn needed(graph: &NoiseGraph, terms: &[usize]) -> Vec<NodeId> {
     graph.ids().filter(|id| marked[id.index()]).collect()
 }
 
-fn is_quadratic(graph: &NoiseGraph, terms: &[usize], degree: &HashMap<NodeId, u8>) -> bool {
+fn is_quadratic(graph: &NoiseGraph, terms: &[usize], degree: &[u8]) -> bool {
     terms.iter().map(|&t| &graph.terms[t]).all(|term| {
         let most = match term.kind {
             TermKind::Observe | TermKind::Factor => 2,
             _ => 0,
         };
-        degree[&term.node] <= most && term.mask.is_none_or(|m| degree[&m] == 0)
+        degree[term.node.index()] <= most && term.mask.is_none_or(|m| degree[m.index()] == 0)
     })
 }
 
-/// Degrees of what is needed.
-fn degrees(graph: &NoiseGraph, needed: &[NodeId], chosen: &HashSet<NodeId>) -> HashMap<NodeId, u8> {
-    let mut degree: HashMap<NodeId, u8> = HashMap::with_capacity(needed.len());
+/// Degrees of what is needed, in the noise of some draws.
+pub(super) fn degrees(graph: &NoiseGraph, needed: &[NodeId], chosen: &HashSet<NodeId>) -> Vec<u8> {
+    let mut degree = vec![0; graph.len()];
     for &id in needed {
         let node = graph.node(id);
-        let of: Vec<u8> = node.args.iter().map(|a| degree[a]).collect();
+        let of: Vec<u8> = node.args.iter().map(|a| degree[a.index()]).collect();
         let own = match node.op {
             Op::Noise { .. } => u8::from(chosen.contains(&id)),
             _ if of.iter().all(|d| *d == 0) => 0,
             ref op => of_operation(graph, op, &node.args, &of),
         };
-        degree.insert(id, own.min(OTHER));
+        degree[id.index()] = own.min(OTHER);
     }
     degree
 }
@@ -126,17 +159,25 @@ fn of_operation(graph: &NoiseGraph, op: &Op, args: &[NodeId], of: &[u8]) -> u8 {
         }
         Op::Select if of[0] == 0 => most(),
         Op::SolveLower { .. } | Op::Solve { .. } if of[0] == 0 => of[1],
-        Op::Transport(law) if is_normal(law) => of[0].max(of[1] + of[2]),
+        Op::Transport(law) if is(law, "Normal") => of[0].max(of[1] + of[2]),
+        Op::Transport(law) if is(law, "StdNormal") => of[0],
         Op::ArrayTransport(law) if is_multi_normal(law) => match &of[1..of.len() - 1] {
             scale if scale.iter().all(|d| *d == 0) => of[0].max(of[of.len() - 1]),
             _ => OTHER,
         },
-        Op::LogDensity(law) | Op::LogDensitySum(law, _) if is_normal(law) => {
+        Op::LogDensity(law) | Op::LogDensitySum(law, _) if is(law, "Normal") => {
             match of[1] == 0 && of[0].max(of[2]) == 1 {
                 true => 2,
                 false => OTHER,
             }
         }
+        Op::LogDensity(law) | Op::LogDensitySum(law, _) if is(law, "LogNormal") => {
+            match of[0] == 1 && of[1] == 0 && of[2] == 0 {
+                true => 2,
+                false => OTHER,
+            }
+        }
+        Op::LogDensity(law) | Op::LogDensitySum(law, _) if is(law, "StdNormal") => 2 * of[0],
         Op::ArrayLogDensity(law) if is_multi_normal(law) => {
             let (x, scale) = (of[of.len() - 1], &of[1..of.len() - 1]);
             match of[0].max(x) == 1 && scale.iter().all(|d| *d == 0) {
@@ -148,9 +189,8 @@ fn of_operation(graph: &NoiseGraph, op: &Op, args: &[NodeId], of: &[u8]) -> u8 {
     }
 }
 
-/// `(mean, sd)`.
-fn is_normal(law: &Law) -> bool {
-    matches!(law, Law::Plain(d) if d.name() == "Normal")
+fn is(law: &Law, name: &str) -> bool {
+    matches!(law, Law::Plain(d) if d.name() == name)
 }
 
 /// `(mean, covariance or a factor of it)`.
@@ -164,12 +204,13 @@ fn has_neck(graph: &NoiseGraph, needed: &[NodeId], chosen: &HashSet<NodeId>, wid
         return false;
     }
     let degree = degrees(graph, needed, chosen);
+    let has_scale = |law: &Law| is(law, "Normal") || is(law, "LogNormal");
     let mut evidence: HashMap<NodeId, usize> = HashMap::new();
-    for &id in needed.iter().filter(|id| degree[id] == 2) {
+    for &id in needed.iter().filter(|id| degree[id.index()] == 2) {
         let node = graph.node(id);
         let n = match &node.op {
-            Op::LogDensity(law) if is_normal(law) => node.shape.len(),
-            Op::LogDensitySum(law, n) if is_normal(law) => *n,
+            Op::LogDensity(law) if has_scale(law) => node.shape.len(),
+            Op::LogDensitySum(law, n) if has_scale(law) => *n,
             _ => continue,
         };
         if graph.constant(node.args[1]).is_none() {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::bound::standard_normals;
 use super::{Bound, InferRequest, Limits, Session};
 use crate::base::Seed;
+use crate::compute::linalg;
 use crate::lower::{Component, Inner, Marginalize, Target};
 use crate::store::{Inputs, NoFiles};
 
@@ -24,8 +25,17 @@ const NECK: &str = "
     sample x ~ iid(Normal(0, 1), 3)
     observe [0.4, -0.9, 1.3] ~ Normal(x, s)";
 
+/// A level that goes up by a slope, both of which walk.
+const TREND: &str = "
+    sample sl ~ HalfNormal(0.5)
+    sample ss ~ HalfNormal(0.1)
+    sample so ~ HalfNormal(0.5)
+    sample slope[t in 0..9] ~ Normal(if t == 0 { 0 } else { slope[t - 1] }, if t == 0 { 0.5 } else { ss })
+    sample level[t in 0..10] ~ Normal(if t == 0 { 0 } else { level[t - 1] + slope[t - 1] }, if t == 0 { 1 } else { sl })
+    for t in [0, 1, 2, 3, 6, 7, 8, 9] { observe 0.3 * t - 0.02 * t * t ~ Normal(level[t], so) }";
+
 /// Programs with what can be integrated out of each, as many coordinates as there are.
-const PROGRAMS: [(&str, usize); 9] = [
+const PROGRAMS: [(&str, usize); 14] = [
     (NECK, 3),
     // Walks, products, a matrix.
     (
@@ -76,6 +86,48 @@ const PROGRAMS: [(&str, usize); 9] = [
          sample x ~ iid(Normal(0, 1), 2)
          observe [0.4, 0.1] ~ Normal(b * x, 0.3)",
         2,
+    ),
+    (TREND, 19),
+    // An autoregression, of which one value is missing, whose scale and place are drawn.
+    (
+        "sample s ~ HalfNormal(1)
+         sample phi ~ Normal(0, 0.5)
+         sample m ~ Normal(0, 2)
+         sample x[t in 0..7] ~ Normal(if t == 0 { m } else { m + phi * (x[t - 1] - m) }, s)
+         for t in [0, 1, 2, 4, 5, 6] { observe 0.3 * t - 0.04 * t * t ~ Normal(x[t], 0.4) }",
+        8,
+    ),
+    // Two factors that cross.
+    (
+        "let (i, j) = ([0, 0, 1, 1, 2, 2, 3, 3, 0, 2], [0, 1, 1, 2, 2, 3, 3, 4, 4, 0])
+         let y = [0.1, 0.9, -0.3, 0.2, 1.4, 0.8, 0.3, -0.7, 0.5, 0.6]
+         sample t ~ iid(HalfNormal(1), 2)
+         sample a ~ iid(Normal(0, t[0]), 4)
+         sample b ~ iid(Normal(0.2, t[1]), 5)
+         observe y ~ Normal(a[i] + b[j], 0.5)",
+        9,
+    ),
+    // Effects of groups from a matrix of standard normal noise; evidence on a log scale.
+    (
+        "sample tau ~ iid(HalfNormal(1), 2)
+         sample z ~ iid(StdNormal(), 3, 2)
+         let e = tau * (z @ [[1.0, 0.3], [0.0, 0.9]])
+         sample s ~ HalfNormal(1)
+         let y = [1.2, 0.9, 2.1, 3.0, 0.4, 0.7]
+         observe y ~ LogNormal(e[[0, 0, 1, 1, 2, 2], 0] + e[[0, 1, 1, 2, 2, 0], 1], s)",
+        6,
+    ),
+    // Scaled by hand, in another order, and negated.
+    (
+        "sample s ~ HalfNormal(1)
+         sample q ~ HalfNormal(1)
+         sample e ~ iid(Normal(0, 1), 6)
+         var x = 0.0
+         for t in 0..6 {
+           x = 0.3 - (x - 0.1) + -e[t] * s / 2.0
+           observe 0.1 * t ~ Normal(x, q)
+         }",
+        6,
     ),
     // Nothing: another law, a function that bends, a condition, a scale.
     (
@@ -139,6 +191,71 @@ fn what_is_left_weighs_the_same_wherever_the_rest_is() {
             assert!((a - b).abs() < 1e-9 * (1.0 + a.abs()), "{text}: {a}, {b}");
         }
     }
+}
+
+/// log r' by second derivatives in all directions, one by one, and dense matrices.
+fn by_dense_matrices(component: &Component, inner: &[usize], z: &[f64]) -> f64 {
+    let (d, k) = (component.dim(), inner.len());
+    let felt = |z: &[f64]| {
+        let (mut log_r, mut gradient) = ([0.0], vec![0.0; d]);
+        component.log_r_gradient(z, &mut log_r, &mut gradient);
+        (log_r[0], gradient)
+    };
+    let mut z = z.to_vec();
+    inner.iter().for_each(|&i| z[i] = 0.0);
+    let (_, bare) = felt(&z);
+    let mut precision = vec![0.0; k * k];
+    for i in 0..k {
+        z[inner[i]] = 1.0;
+        let (_, moved) = felt(&z);
+        z[inner[i]] = 0.0;
+        for j in 0..k {
+            let own = f64::from(u8::from(i == j));
+            precision[i * k + j] = own + bare[inner[j]] - moved[inner[j]];
+        }
+    }
+    let factor = linalg::cholesky(&precision, k).unwrap();
+    let mut mean: Vec<f64> = inner.iter().map(|&i| bare[i]).collect();
+    linalg::solve_lower(&factor, k, &mut mean);
+    linalg::solve_lower_transposed(&factor, k, &mut mean);
+    inner.iter().zip(&mean).for_each(|(&i, m)| z[i] = *m);
+    let square: f64 = mean.iter().map(|m| m * m).sum();
+    felt(&z).0 - 0.5 * square - linalg::log_diagonal(&factor, k)
+}
+
+#[test]
+fn what_is_left_weighs_what_dense_matrices_say() {
+    for (text, _) in PROGRAMS {
+        let bound = compiled(text, Marginalize::All);
+        for (component, inner) in parts(&bound) {
+            let smooth = component.structure().smooth;
+            if inner.is_empty() || inner.len() == component.dim() || !smooth {
+                continue;
+            }
+            let marginal = Inner::Gaussian(&inner).left(component).unwrap();
+            for seed in 0..3 {
+                let outer = standard_normals(Seed(seed), "outer", marginal.dim());
+                let z = marginal.complete(&outer, 1, &vec![0.0; inner.len()]);
+                let (found, truth) = (
+                    at(&*marginal, &outer),
+                    by_dense_matrices(component, &inner, &z),
+                );
+                assert!(
+                    (found - truth).abs() < 1e-8 * (1.0 + truth.abs()),
+                    "{text}: {found}, {truth}"
+                );
+            }
+        }
+    }
+}
+
+/// In noise all steps before an observation meet there; of the values, neighbours do.
+#[test]
+fn a_trend_is_probed_by_its_values() {
+    let bound = compiled(TREND, Marginalize::All);
+    let (component, inner) = parts(&bound).remove(0);
+    let marginal = Inner::Gaussian(&inner).left(component).unwrap();
+    assert!(marginal.gradients(1, 0) <= 8);
 }
 
 #[test]

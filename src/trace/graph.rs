@@ -34,7 +34,7 @@ pub struct Node {
 }
 
 /// What a term of the log-weight comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TermKind {
     /// `observe`.
     Observe,

@@ -15,6 +15,7 @@ mod gemm;
 mod simplify;
 mod stats;
 mod tables;
+mod triangle;
 
 use std::collections::HashMap;
 

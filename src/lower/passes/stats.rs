@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Σᵢ log N(yᵢ; Xb, σ)        yᵢ known, b drawn         [X│y] = Q [R c; 0 ρ]
-//!   = Σⱼ log N(cⱼ; (Rb)ⱼ, σ)  over the columns of X, and  (n − k) · log N(ρ/√(n − k); 0, σ)
+//!   = Σⱼ log N(cⱼ; (Rb)ⱼ, σ)  over the rows of R, and  (n − k) · log N(ρ/√(n − k); 0, σ)
 //!
 //! Σᵢ log p(yᵢ) = a · log p(0) + b · log p(1) − c       Bernoulli, Poisson, geometric, exponential: linear in y
 //! ```
@@ -10,20 +10,21 @@
 //! that are affine in a few drawn numbers, with known coefficients, are products X b for this purpose. Data are taken
 //! relative to their fit before they are squared, for sums of large squares would cancel.
 
-use faer::Mat;
+use std::sync::Arc;
 
 use super::Rewriter;
+use super::triangle::{Rows, Triangle, triangle};
 use crate::base::{Shape, Span};
 use crate::compute::special::log_factorial;
 use crate::ir::{BinaryFn, Law, Op, UnaryFn};
 use crate::trace::NodeId;
 
-/// Most drawn numbers of an affine mean.
+/// Most drawn numbers that all elements of an affine mean share.
 const MAX_COLUMNS: usize = 64;
+/// Most elements of arrays that one number of a sum can have.
+const MAX_PICKED: usize = 8;
 /// A plate is summed up where it has this many times as many elements as what replaces it.
 const SHORTER: usize = 4;
-/// Rows that are factored together.
-const ROWS: usize = 2048;
 
 /// The sum of a plate's log-densities, if there is a formula.
 pub(super) fn summed(r: &mut Rewriter, op: &Op, args: &[NodeId], span: Span) -> Option<NodeId> {
@@ -130,9 +131,11 @@ fn log_normal(r: &mut Rewriter, params: &[NodeId], x: &[f64], span: Span) -> Nod
     let columns = vec![(params[0], vec![1.0; x.len()])];
     let affine = Affine {
         columns,
+        picked: Vec::new(),
         offset: vec![0.0; x.len()],
     };
-    let total = of_affine(r, &plain, affine, params[1], &logs, span);
+    let total = of_affine(r, &plain, &affine, params[1], &logs, span);
+    let total = total.expect("one column is no more than the data");
     let less = r.known(vec![logs.iter().sum()], span);
     binary(r, BinaryFn::Sub, total, less, span)
 }
@@ -149,49 +152,114 @@ fn normal(
         return None;
     }
     let affine = affine(r, mu, y.len(), span)?;
-    let k = affine.columns.len();
-    let all = affine
-        .columns
-        .iter()
-        .all(|(_, c)| c.iter().all(|x| x.is_finite()));
-    let fits = k > 0 && k <= MAX_COLUMNS && y.len() >= SHORTER * (k + 1) && all;
-    (fits && affine.offset.iter().all(|x| x.is_finite()))
-        .then(|| of_affine(r, law, affine, sigma, y, span))
+    let known = affine.columns.iter().map(|(_, c)| c);
+    let known = known.chain(affine.picked.iter().map(|p| &p.by));
+    let mut known = known.chain([&affine.offset]);
+    known
+        .all(|c| c.iter().all(|x| x.is_finite()))
+        .then(|| of_affine(r, law, &affine, sigma, y, span))?
 }
 
-/// Means Σⱼ columnⱼ · numberⱼ + offset.
+/// Means Σⱼ columnⱼ · numberⱼ + Σ by · array[index] + offset.
 struct Affine {
     columns: Vec<(NodeId, Vec<f64>)>,
+    picked: Vec<Picked>,
     offset: Vec<f64>,
+}
+
+/// Elements of an array of drawn numbers, times known ones.
+struct Picked {
+    array: NodeId,
+    indices: Arc<[u32]>,
+    by: Vec<f64>,
+}
+
+/// The numbers that some means are affine in: arrays of which elements are picked, the longest first, and single numbers.
+struct Numbers<'a> {
+    of: &'a Affine,
+    arrays: Vec<(NodeId, usize)>,
+    /// The first place of each array, and that of the single numbers.
+    first: Vec<usize>,
+}
+
+impl Numbers<'_> {
+    fn new<'a>(r: &Rewriter, of: &'a Affine) -> Numbers<'a> {
+        let mut arrays: Vec<(NodeId, usize)> = Vec::new();
+        for p in &of.picked {
+            if arrays.iter().all(|(id, _)| *id != p.array) {
+                arrays.push((p.array, r.len(p.array)));
+            }
+        }
+        arrays.sort_by_key(|(_, len)| std::cmp::Reverse(*len));
+        let mut first = vec![0];
+        for (_, len) in &arrays {
+            first.push(first[first.len() - 1] + len);
+        }
+        Numbers { of, arrays, first }
+    }
+
+    /// How many are elements of arrays, and how many there are.
+    fn len(&self) -> (usize, usize) {
+        let elements = self.first[self.arrays.len()];
+        (elements, elements + self.of.columns.len())
+    }
+
+    fn nodes(&self) -> Vec<NodeId> {
+        let single = self.of.columns.iter().map(|(id, _)| *id);
+        self.arrays
+            .iter()
+            .map(|(id, _)| *id)
+            .chain(single)
+            .collect()
+    }
+}
+
+impl Rows for Numbers<'_> {
+    fn each(&self, row: usize, f: &mut dyn FnMut(usize, f64)) {
+        for p in &self.of.picked {
+            let array = self.arrays.iter().position(|(id, _)| *id == p.array);
+            let first = self.first[array.expect("it is one of them")];
+            f(first + p.indices[row] as usize, p.by[row]);
+        }
+        let single = self.first[self.arrays.len()];
+        for (j, (_, column)) in self.of.columns.iter().enumerate() {
+            f(single + j, column[row]);
+        }
+    }
 }
 
 fn of_affine(
     r: &mut Rewriter,
     law: &Op,
-    affine: Affine,
+    affine: &Affine,
     sigma: NodeId,
     y: &[f64],
     span: Span,
-) -> NodeId {
-    let k = affine.columns.len();
-    let mut rest: Vec<f64> = y.iter().zip(&affine.offset).map(|(y, o)| y - o).collect();
-    let columns: Vec<&[f64]> = affine.columns.iter().map(|(_, c)| &c[..]).collect();
-    let fit = solved(&triangle(&columns, &rest), k);
-    for (column, b) in columns.iter().zip(&fit) {
-        rest.iter_mut().zip(*column).for_each(|(r, x)| *r -= b * x);
+) -> Option<NodeId> {
+    let numbers = Numbers::new(r, affine);
+    let (elements, all) = numbers.len();
+    let most = y.len() / SHORTER;
+    if all == 0 || affine.columns.len() > MAX_COLUMNS {
+        return None;
     }
-    let t = triangle(&columns, &rest);
-    let row = |i: usize| (0..k).map(|j| t[(i, j)]).collect::<Vec<f64>>();
-    let matrix: Vec<f64> = (0..k).flat_map(row).collect();
-    let (c, rho) = ((0..k).map(|i| t[(i, k)]).collect(), t[(k, k)]);
-    let numbers = affine.columns.iter().map(|(id, _)| *id).collect();
-    let shape = Shape(vec![k]);
-    let b = r.add(Op::Pack, numbers, shape.clone(), span);
+    let mut rest: Vec<f64> = y.iter().zip(&affine.offset).map(|(y, o)| y - o).collect();
+    let fit = triangle(&numbers, all, &rest, most, MAX_COLUMNS)?.solved(all);
+    for (i, rest) in rest.iter_mut().enumerate() {
+        numbers.each(i, &mut |j, x| *rest -= fit[j] * x);
+    }
+    let Triangle { rows, rho } = triangle(&numbers, all, &rest, most, MAX_COLUMNS)?;
+    let k = rows.len();
+    let picked = |row: &super::triangle::Row| row.iter().filter(|e| e.0 < elements).count();
+    let depth = rows.iter().map(|(row, _)| picked(row)).max().unwrap_or(0);
+    if k == 0 || depth > MAX_PICKED {
+        return None;
+    }
+    let b = r.add(Op::Pack, numbers.nodes(), Shape(vec![all]), span);
     let fit = r.known(fit, span);
-    let b = r.add(Op::Binary(BinaryFn::Sub), vec![b, fit], shape.clone(), span);
-    let matrix = r.known(matrix, span);
-    let means = r.add(Op::MatMul { m: k, k, n: 1 }, vec![matrix, b], shape, span);
-    let c = r.known(c, span);
+    let off = Op::Binary(BinaryFn::Sub);
+    let b = r.add(off, vec![b, fit], Shape(vec![all]), span);
+    let means = product_of(r, &rows, b, [elements, all], depth, span);
+    let c = r.known(rows.iter().map(|(_, c)| *c).collect(), span);
     let Op::LogDensity(plain) = law.clone() else {
         unreachable!("the caller names a density")
     };
@@ -208,47 +276,70 @@ fn of_affine(
     );
     let once = r.add(law.clone(), vec![zero, sigma, at], Shape::scalar(), span);
     let many = times(r, once, others, span);
-    binary(r, BinaryFn::Add, few, many, span)
+    Some(binary(r, BinaryFn::Add, few, many, span))
 }
 
-/// The triangle of [X│y], `[k + 1, k + 1]`: of blocks of rows, each on top of what the ones before have left.
-fn triangle(columns: &[&[f64]], y: &[f64]) -> Mat<f64> {
-    let (n, k) = (y.len(), columns.len());
-    let mut left = Mat::<f64>::zeros(0, k + 1);
-    for start in (0..n).step_by(ROWS) {
-        let rows = ROWS.min(n - start);
-        let above = left.nrows();
-        let block = Mat::from_fn(above + rows, k + 1, |i, j| match i.checked_sub(above) {
-            None => left[(i, j)],
-            Some(i) if j == k => y[start + i],
-            Some(i) => columns[j][start + i],
+/// R b: the single numbers by one product, elements of arrays one of each row at a time.
+fn product_of(
+    r: &mut Rewriter,
+    rows: &[(super::triangle::Row, f64)],
+    b: NodeId,
+    [elements, all]: [usize; 2],
+    depth: usize,
+    span: Span,
+) -> NodeId {
+    let k = rows.len();
+    let shape = Shape(vec![k]);
+    let mut total: Option<NodeId> = None;
+    let mut plus = |r: &mut Rewriter, part: NodeId| {
+        total = Some(match total {
+            Some(total) => r.add(
+                Op::Binary(BinaryFn::Add),
+                vec![total, part],
+                shape.clone(),
+                span,
+            ),
+            None => part,
         });
-        let qr = block.qr();
-        let factor = qr.R();
-        left = Mat::from_fn(k + 1, k + 1, |i, j| {
-            if i <= j && i < factor.nrows() {
-                factor[(i, j)]
-            } else {
-                0.0
+    };
+    for level in 0..depth {
+        let entry = |(row, _): &(super::triangle::Row, f64)| {
+            let mut own = row.iter().filter(|e| e.0 < elements);
+            own.nth(level).copied().unwrap_or((0, 0.0))
+        };
+        let entries: Vec<(usize, f64)> = rows.iter().map(entry).collect();
+        let take = Op::Take(entries.iter().map(|e| e.0 as u32).collect());
+        let own = r.add(take, vec![b], shape.clone(), span);
+        let by = r.known(entries.iter().map(|e| e.1).collect(), span);
+        let times = Op::Binary(BinaryFn::Mul);
+        let part = r.add(times, vec![own, by], shape.clone(), span);
+        plus(r, part);
+    }
+    let single = all - elements;
+    if single > 0 {
+        let mut matrix = vec![0.0; k * single];
+        for (i, (row, _)) in rows.iter().enumerate() {
+            for (j, x) in row.iter().filter(|e| e.0 >= elements) {
+                matrix[i * single + j - elements] = *x;
             }
-        });
+        }
+        let own = match elements {
+            0 => b,
+            _ => {
+                let take = Op::Take((elements as u32..all as u32).collect());
+                r.add(take, vec![b], Shape(vec![single]), span)
+            }
+        };
+        let matrix = r.known(matrix, span);
+        let product = Op::MatMul {
+            m: k,
+            k: single,
+            n: 1,
+        };
+        let part = r.add(product, vec![matrix, own], shape.clone(), span);
+        plus(r, part);
     }
-    left
-}
-
-/// The least-squares fit by a triangle; 0 where it is not determined.
-fn solved(t: &Mat<f64>, k: usize) -> Vec<f64> {
-    let mut b = vec![0.0; k];
-    for i in (0..k).rev() {
-        let known: f64 = (i + 1..k).map(|j| t[(i, j)] * b[j]).sum();
-        b[i] = (t[(i, k)] - known) / t[(i, i)];
-    }
-    let largest = (0..k).map(|i| t[(i, i)].abs()).fold(0.0, f64::max);
-    let determined = (0..k).all(|i| t[(i, i)].abs() > 1e-9 * largest);
-    match determined && b.iter().all(|b| b.is_finite()) {
-        true => b,
-        false => vec![0.0; k],
-    }
+    total.expect("there are some numbers")
 }
 
 /// A node of `n` numbers (or one for all) as an affine function of single numbers, if it is one.
@@ -260,6 +351,7 @@ fn affine(r: &mut Rewriter, id: NodeId, n: usize, span: Span) -> Option<Affine> 
             .collect();
         return Some(Affine {
             columns: Vec::new(),
+            picked: Vec::new(),
             offset,
         });
     }
@@ -284,12 +376,22 @@ fn affine(r: &mut Rewriter, id: NodeId, n: usize, span: Span) -> Option<Affine> 
         Op::Dense(x, 1) if x.m == n && x.k <= MAX_COLUMNS => {
             Some(product(r, args[0], x.k, n, |i, l| x.at(i, l), span))
         }
+        Op::Take(indices) if len == n && n > 1 => Some(Affine {
+            columns: Vec::new(),
+            picked: vec![Picked {
+                array: args[0],
+                indices,
+                by: vec![1.0; n],
+            }],
+            offset: vec![0.0; n],
+        }),
         _ => None,
     };
     match found {
         Some(found) if found.columns.len() <= MAX_COLUMNS => Some(found),
         None if len == 1 => Some(Affine {
             columns: vec![(id, vec![1.0; n])],
+            picked: Vec::new(),
             offset: vec![0.0; n],
         }),
         _ => None,
@@ -322,6 +424,7 @@ fn product(
         .collect();
     Affine {
         columns,
+        picked: Vec::new(),
         offset: vec![0.0; n],
     }
 }
@@ -332,6 +435,7 @@ impl Affine {
             .columns
             .iter_mut()
             .map(|(_, c)| c)
+            .chain(self.picked.iter_mut().map(|p| &mut p.by))
             .chain([&mut self.offset]);
         all.for_each(|c| c.iter_mut().enumerate().for_each(|(i, x)| *x *= by(i)));
         self
@@ -346,6 +450,7 @@ impl Affine {
                 None => self.columns.push((id, column)),
             }
         }
+        self.picked.extend(other.picked);
         self
     }
 }

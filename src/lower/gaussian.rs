@@ -1,0 +1,183 @@
+//! How the posterior of Gaussian noise is found, given all other noise: what is evaluated, and what is read off that.
+
+use super::centre::Centred;
+use super::probes::Probes;
+use super::target::Target;
+use crate::compute::sparse::Pattern;
+
+/// Probes that are few enough to look no further.
+const FEW_PROBES: usize = 4;
+
+/// The inner noise of a target, or latent values in its place.
+pub(super) struct Gaussian {
+    /// The target over latent values, where they take their noise's place.
+    centred: Option<Box<Centred>>,
+    /// Of each coordinate, the precision that its own law has beside the log-weight: 1 for noise, 0 for latent values.
+    own: Vec<f64>,
+    probes: Probes,
+    /// Where the precision has entries.
+    pattern: Pattern,
+    /// Where the entries that [`Probes::entries`] names stand among the numbers of a matrix.
+    places: Vec<usize>,
+    /// Where each coordinate's own entry stands.
+    diagonal: Vec<usize>,
+}
+
+impl Gaussian {
+    /// Of the coordinates `inner`, ascending, of a target whose log r is quadratic in them: over the values that `centred` puts in
+    /// their places where fewer of them meet. `None` where too many meet.
+    pub fn new(
+        whole: &dyn Target,
+        inner: &[usize],
+        centred: impl FnOnce() -> Option<Centred>,
+    ) -> Option<Gaussian> {
+        let probes = probes(whole, inner);
+        if probes.groups.len() > FEW_PROBES
+            && let Some(centred) = centred()
+        {
+            let fewer = self::probes(centred.target(), inner);
+            if fewer.groups.len() < probes.groups.len() {
+                return Gaussian::over_probes(inner, fewer, Some(Box::new(centred)));
+            }
+        }
+        Gaussian::over_probes(inner, probes, None)
+    }
+
+    fn over_probes(
+        inner: &[usize],
+        probes: Probes,
+        centred: Option<Box<Centred>>,
+    ) -> Option<Gaussian> {
+        let k = inner.len();
+        let mut own = vec![1.0; k];
+        for column in centred.iter().flat_map(|c| c.columns()) {
+            if let Ok(i) = inner.binary_search(&column) {
+                own[i] = 0.0;
+            }
+        }
+        let pattern = Pattern::new(k, probes.entries.iter().map(|e| (e.0, e.1)))?;
+        let place = |i: usize, j: usize| pattern.place(i, j).expect("the pattern is of these");
+        Some(Gaussian {
+            places: probes.entries.iter().map(|e| place(e.0, e.1)).collect(),
+            diagonal: (0..k).map(|i| place(i, i)).collect(),
+            centred,
+            own,
+            probes,
+            pattern,
+        })
+    }
+
+    /// The target over what is integrated out and the rest.
+    pub fn over<'a>(&'a self, whole: &'a dyn Target) -> &'a dyn Target {
+        match &self.centred {
+            Some(centred) => centred.target(),
+            None => whole,
+        }
+    }
+
+    /// Coordinates that are probed together.
+    pub fn groups(&self) -> &[Vec<usize>] {
+        &self.probes.groups
+    }
+
+    /// Evaluations of the gradient that show the posterior, and those that show a mean over it.
+    pub fn evaluations(&self) -> (usize, usize) {
+        let groups = self.groups().len();
+        (groups + 1, 2 * groups + 3)
+    }
+
+    /// Numbers that one gradient of what is left computes, of a target that computes `size`.
+    pub fn cost(&self, whole: usize) -> usize {
+        let size = match &self.centred {
+            Some(centred) => centred.target().size(),
+            None => whole,
+        };
+        let (first, second) = self.evaluations();
+        size * (first + second) + 3 * self.pattern.cost()
+    }
+
+    /// The factor of the precision, whose entries are the drop of a slope along each group of coordinates: `drop(group, slope)`.
+    pub fn factor(&self, drop: impl Fn(usize, usize) -> f64) -> Option<Vec<f64>> {
+        let mut numbers = vec![0.0; self.pattern.len()];
+        for (&(i, j, group, row), &place) in self.probes.entries.iter().zip(&self.places) {
+            let own = if i == j { self.own[i] } else { 0.0 };
+            numbers[place] = own + drop(group, row);
+        }
+        self.pattern.factor(&mut numbers).then_some(numbers)
+    }
+
+    /// P⁻¹ b.
+    pub fn solve(&self, factor: &[f64], b: &mut [f64]) {
+        self.pattern.solve(factor, b);
+    }
+
+    /// What the integral has beside log r at the mean: −½ |m|² of noise, and −½ log |P|.
+    pub fn log_volume(&self, mean: &[f64], factor: &[f64]) -> f64 {
+        let squares = self.own.iter().zip(mean).map(|(own, m)| own * m * m);
+        -0.5 * squares.sum::<f64>() - self.pattern.log_diagonal(factor)
+    }
+
+    /// The places whose values [`Gaussian::mean_of`] makes a mean of: with e along a group, w the covariances that its probe shows, and
+    /// W the sum of these, the mean, mean ± W, and mean + e ± w for each group.
+    pub fn points(&self, mean: &[f64], factor: &[f64]) -> Vec<Vec<f64>> {
+        let k = mean.len();
+        let covariance = self.pattern.inverse(factor);
+        let sd: Vec<f64> = self
+            .diagonal
+            .iter()
+            .map(|&p| covariance[p].sqrt())
+            .collect();
+        let mut along = vec![vec![0.0; k]; self.groups().len()];
+        for (&(i, j, group, row), &place) in self.probes.entries.iter().zip(&self.places) {
+            let other = if row == i { j } else { i };
+            let both = if i == j { 1.0 } else { 2.0 };
+            along[group][row] += both * covariance[place] / sd[other];
+        }
+        let moved = |by: &dyn Fn(usize) -> f64| (0..k).map(|i| mean[i] + by(i)).collect();
+        let all: Vec<f64> = (0..k).map(|i| along.iter().map(|w| w[i]).sum()).collect();
+        let mut points = vec![mean.to_vec(), moved(&|i| all[i]), moved(&|i| -all[i])];
+        for (group, w) in self.groups().iter().zip(&along) {
+            let mut e = vec![0.0; k];
+            group.iter().for_each(|&c| e[c] = sd[c]);
+            points.push(moved(&|i| e[i] + w[i]));
+            points.push(moved(&|i| e[i] - w[i]));
+        }
+        points
+    }
+
+    /// The mean over the posterior of what is quadratic, by its values at the points.
+    pub fn mean_of(&self, value: impl Fn(usize) -> f64) -> f64 {
+        let groups = 0..self.groups().len();
+        let across = groups.map(|g| value(3 + 2 * g) - value(4 + 2 * g));
+        value(0) + 0.25 * (across.sum::<f64>() - value(1) + value(2))
+    }
+
+    /// Makes a draw of standard normal noise.
+    pub fn draw(&self, mean: &[f64], factor: &[f64], noise: &mut [f64]) {
+        self.pattern.spread(factor, noise);
+        noise.iter_mut().zip(mean).for_each(|(x, m)| *x += m);
+    }
+
+    /// A place of the target [`Gaussian::over`] to its noise.
+    pub fn leave(&self, row: &mut [f64]) {
+        if let Some(centred) = &self.centred {
+            centred.leave(row);
+        }
+    }
+}
+
+/// What shows the second derivatives by the inner coordinates.
+fn probes(whole: &dyn Target, inner: &[usize]) -> Probes {
+    let mut place = vec![None; whole.dim()];
+    inner
+        .iter()
+        .enumerate()
+        .for_each(|(i, &c)| place[c] = Some(i));
+    let mut pairs = std::collections::BTreeSet::new();
+    for (met, _) in whole.structure().related.relations(whole.dim()).meetings {
+        let own: Vec<usize> = met.iter().filter_map(|&c| place[c as usize]).collect();
+        let both = own.iter().flat_map(|i| own.iter().map(move |j| (*i, *j)));
+        pairs.extend(both.filter(|(i, j)| i < j));
+    }
+    Probes::new(inner.len(), pairs)
+}
