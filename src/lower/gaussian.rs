@@ -5,6 +5,8 @@ use super::probes::Probes;
 use super::target::Target;
 use crate::compute::sparse::Pattern;
 
+/// Pairs that meet above which there are too many.
+const MOST_PAIRS: usize = 1 << 14;
 /// Probes that are few enough to look no further.
 const FEW_PROBES: usize = 4;
 
@@ -31,12 +33,12 @@ impl Gaussian {
         inner: &[usize],
         centred: impl FnOnce() -> Option<Centred>,
     ) -> Option<Gaussian> {
-        let probes = probes(whole, inner);
+        let probes = probes(whole, inner)?;
         if probes.groups.len() > FEW_PROBES
             && let Some(centred) = centred()
         {
             let fewer = self::probes(centred.target(), inner);
-            if fewer.groups.len() < probes.groups.len() {
+            if let Some(fewer) = fewer.filter(|f| f.groups.len() < probes.groups.len()) {
                 return Gaussian::over_probes(inner, fewer, Some(Box::new(centred)));
             }
         }
@@ -166,18 +168,19 @@ impl Gaussian {
     }
 }
 
-/// What shows the second derivatives by the inner coordinates.
-fn probes(whole: &dyn Target, inner: &[usize]) -> Probes {
+/// What shows the second derivatives by the inner coordinates; `None` where too many pairs of them meet.
+fn probes(whole: &dyn Target, inner: &[usize]) -> Option<Probes> {
+    let k = inner.len();
     let mut place = vec![None; whole.dim()];
-    inner
-        .iter()
-        .enumerate()
-        .for_each(|(i, &c)| place[c] = Some(i));
-    let mut pairs = std::collections::BTreeSet::new();
+    let each = inner.iter().enumerate();
+    each.for_each(|(i, &c)| place[c] = Some(i));
+    let mut meet = vec![false; k * k];
     for (met, _) in whole.structure().related.relations(whole.dim()).meetings {
         let own: Vec<usize> = met.iter().filter_map(|&c| place[c as usize]).collect();
-        let both = own.iter().flat_map(|i| own.iter().map(move |j| (*i, *j)));
-        pairs.extend(both.filter(|(i, j)| i < j));
+        for (at, &i) in own.iter().enumerate() {
+            own[..at].iter().for_each(|&j| meet[i * k + j] = true);
+        }
     }
-    Probes::new(inner.len(), pairs)
+    let pairs = (0..k * k).filter(|p| meet[*p]).map(|p| (p / k, p % k));
+    (pairs.clone().count() <= MOST_PAIRS).then(|| Probes::new(k, pairs))
 }
