@@ -82,9 +82,11 @@ impl Pattern {
         self.order.len()
     }
 
-    /// Puts a matrix's factor in its place; `false` where the matrix is not positive definite.
-    pub fn factor(&self, numbers: &mut [f64]) -> bool {
+    /// Puts a matrix's factor in its place: the least share of its diagonal that a pivot keeps, whose digits are so many fewer; `None` where
+    /// the matrix is not positive definite.
+    pub fn factor(&self, numbers: &mut [f64]) -> Option<f64> {
         let mut column = vec![0.0; self.n()];
+        let mut kept = 1f64;
         for j in 0..self.n() {
             let own = self.start[j]..self.start[j + 1];
             for p in own.clone() {
@@ -98,15 +100,16 @@ impl Pattern {
             }
             let square = column[j];
             if !(square > 0.0 && square.is_finite()) {
-                return false;
+                return None;
             }
+            kept = kept.min(square / numbers[own.start]);
             let diagonal = square.sqrt();
             numbers[own.start] = diagonal;
             for p in own.start + 1..own.end {
                 numbers[p] = column[self.row[p]] / diagonal;
             }
         }
-        true
+        Some(kept)
     }
 
     /// log |L|.
@@ -251,7 +254,7 @@ mod tests {
             for (i, j) in pairs.iter().copied().chain((0..n).map(|i| (i, i))) {
                 factor[pattern.place(i, j).unwrap()] = m[i * n + j];
             }
-            assert!(pattern.factor(&mut factor));
+            assert!(pattern.factor(&mut factor).is_some());
             let dense = linalg::cholesky(&m, n).unwrap();
             let (own, other) = (
                 pattern.log_diagonal(&factor),
@@ -282,7 +285,7 @@ mod tests {
             for (i, j) in pairs.iter().copied().chain((0..n).map(|i| (i, i))) {
                 factor[pattern.place(i, j).unwrap()] = m[i * n + j];
             }
-            assert!(pattern.factor(&mut factor));
+            assert!(pattern.factor(&mut factor).is_some());
             let inverse = linalg::inverse_from_cholesky(&linalg::cholesky(&m, n).unwrap(), n);
             let mut covariance = vec![0.0; n * n];
             for k in 0..n {
@@ -313,6 +316,6 @@ mod tests {
         for (i, j, x) in [(0, 0, 1.0), (1, 1, 1.0), (1, 0, 2.0)] {
             numbers[pattern.place(i, j).unwrap()] = x;
         }
-        assert!(!pattern.factor(&mut numbers));
+        assert!(pattern.factor(&mut numbers).is_none());
     }
 }

@@ -7,6 +7,8 @@ use crate::compute::sparse::Pattern;
 
 /// Pairs that meet above which there are too many.
 const MOST_PAIRS: usize = 1 << 14;
+/// The share of a diagonal that a pivot has to keep where values take the place of noise.
+const LEAST_KEPT: f64 = 1e-9;
 /// Probes that are few enough to look no further.
 const FEW_PROBES: usize = 4;
 
@@ -14,6 +16,8 @@ const FEW_PROBES: usize = 4;
 pub(super) struct Gaussian {
     /// The target over latent values, where they take their noise's place.
     centred: Option<Box<Centred>>,
+    /// The same over noise, for executions in which scales are so small that values next to each other have lost their digits.
+    noise: Option<Box<Gaussian>>,
     /// Of each coordinate, the precision that its own law has beside the log-weight: 1 for noise, 0 for latent values.
     own: Vec<f64>,
     probes: Probes,
@@ -33,16 +37,22 @@ impl Gaussian {
         inner: &[usize],
         centred: impl FnOnce() -> Option<Centred>,
     ) -> Option<Gaussian> {
-        let probes = probes(whole, inner)?;
-        if probes.groups.len() > FEW_PROBES
+        let of_noise = probes(whole, inner);
+        let few = |p: &Probes| p.groups.len() <= FEW_PROBES;
+        if !of_noise.as_ref().is_some_and(few)
             && let Some(centred) = centred()
+            && let Some(of_values) = probes(centred.target(), inner)
         {
-            let fewer = self::probes(centred.target(), inner);
-            if let Some(fewer) = fewer.filter(|f| f.groups.len() < probes.groups.len()) {
-                return Gaussian::over_probes(inner, fewer, Some(Box::new(centred)));
+            let fewer = |p: &Probes| of_values.groups.len() < p.groups.len();
+            if of_noise.as_ref().is_none_or(fewer) {
+                let all = || Probes::apart(inner.len());
+                let noise = Gaussian::over_probes(inner, of_noise.unwrap_or_else(all), None);
+                let mut found = Gaussian::over_probes(inner, of_values, Some(Box::new(centred)))?;
+                found.noise = noise.map(Box::new);
+                return Some(found);
             }
         }
-        Gaussian::over_probes(inner, probes, None)
+        Gaussian::over_probes(inner, of_noise?, None)
     }
 
     fn over_probes(
@@ -63,6 +73,7 @@ impl Gaussian {
             places: probes.entries.iter().map(|e| place(e.0, e.1)).collect(),
             diagonal: (0..k).map(|i| place(i, i)).collect(),
             centred,
+            noise: None,
             own,
             probes,
             pattern,
@@ -98,6 +109,11 @@ impl Gaussian {
         size * (first + second) + 3 * self.pattern.cost()
     }
 
+    /// The same over noise, where this is over values.
+    pub fn over_noise(&self) -> Option<&Gaussian> {
+        self.noise.as_deref()
+    }
+
     /// The factor of the precision, whose entries are the drop of a slope along each group of coordinates: `drop(group, slope)`.
     pub fn factor(&self, drop: impl Fn(usize, usize) -> f64) -> Option<Vec<f64>> {
         let mut numbers = vec![0.0; self.pattern.len()];
@@ -105,7 +121,8 @@ impl Gaussian {
             let own = if i == j { self.own[i] } else { 0.0 };
             numbers[place] = own + drop(group, row);
         }
-        self.pattern.factor(&mut numbers).then_some(numbers)
+        let kept = self.pattern.factor(&mut numbers)?;
+        (self.centred.is_none() || kept > LEAST_KEPT).then_some(numbers)
     }
 
     /// P⁻¹ b.

@@ -27,6 +27,8 @@ const AT_ONCE: usize = 1 << 16;
 pub struct Marginal<'a> {
     left: Left<'a>,
     by: &'a Gaussian,
+    /// The same over noise, for what cannot be evaluated over values.
+    over_noise: Option<Box<Marginal<'a>>>,
     structure: Structure,
 }
 
@@ -45,9 +47,11 @@ impl<'a> Marginal<'a> {
             related: whole.structure().related.among(&left.outer),
             ..left.structure(by.evaluations().0 + 1)
         };
+        let over_noise = by.over_noise().map(|by| Marginal::new(whole, inner, by));
         Marginal {
             left,
             by,
+            over_noise: over_noise.map(Box::new),
             structure,
         }
     }
@@ -119,10 +123,13 @@ impl<'a> Marginal<'a> {
             })
             .collect();
         self.left.whole.log_r(&rows, out);
-        for (out, given) in out.iter_mut().zip(&given) {
-            *out = given.as_ref().map_or(f64::NEG_INFINITY, |g| {
-                *out + self.by.log_volume(&g.mean, &g.factor)
-            });
+        let each = out.chunks_exact_mut(1).zip(z.chunks_exact(self.dim()));
+        for ((out, z), given) in each.zip(&given) {
+            match (given, &self.over_noise) {
+                (Some(given), _) => out[0] += self.by.log_volume(&given.mean, &given.factor),
+                (None, Some(other)) => other.evaluate(z, out),
+                (None, None) => out[0] = f64::NEG_INFINITY,
+            }
         }
     }
 
@@ -142,15 +149,23 @@ impl<'a> Marginal<'a> {
                 .for_each(|inner| rows.extend(self.left.joined(z, inner)));
         }
         let (at, slopes) = self.felt(&rows);
-        let out = log_r.iter_mut().zip(gradient.chunks_exact_mut(dim));
+        let out = log_r
+            .chunks_exact_mut(1)
+            .zip(gradient.chunks_exact_mut(dim));
         let found = at.chunks_exact(each).zip(slopes.chunks_exact(each * d));
-        for (((log_r, gradient), (at, slopes)), given) in out.zip(found).zip(&given) {
+        let rows = z.chunks_exact(dim).zip(&given);
+        for (((log_r, gradient), (at, slopes)), (z, given)) in out.zip(found).zip(rows) {
             let Some(given) = given.as_ref().filter(|_| at[0].is_finite()) else {
-                *log_r = f64::NEG_INFINITY;
-                gradient.fill(0.0);
+                match &self.over_noise {
+                    Some(other) => other.evaluate_gradient(z, log_r, gradient),
+                    None => {
+                        log_r[0] = f64::NEG_INFINITY;
+                        gradient.fill(0.0);
+                    }
+                }
                 continue;
             };
-            *log_r = at[0] + self.by.log_volume(&given.mean, &given.factor);
+            log_r[0] = at[0] + self.by.log_volume(&given.mean, &given.factor);
             for (g, &c) in gradient.iter_mut().zip(&self.left.outer) {
                 *g = self.by.mean_of(|point| slopes[point * d + c]);
             }
@@ -221,14 +236,16 @@ impl WithoutSome for Marginal<'_> {
             let each = given.iter().zip(z.chunks_exact(self.dim()));
             for ((given, z), e) in each.zip(noise.chunks_exact(k)) {
                 let mut inner = e.to_vec();
-                if let Some(given) = given {
-                    self.by.draw(&given.mean, &given.factor, &mut inner);
+                match (given, &self.over_noise) {
+                    (Some(given), _) => {
+                        self.by.draw(&given.mean, &given.factor, &mut inner);
+                        let mut row = self.left.joined(z, &inner);
+                        self.by.leave(&mut row);
+                        all.extend(row);
+                    }
+                    (None, Some(other)) => all.extend(other.complete(z, 1, e)),
+                    (None, None) => all.extend(self.left.joined(z, &inner)),
                 }
-                let mut row = self.left.joined(z, &inner);
-                if given.is_some() {
-                    self.by.leave(&mut row);
-                }
-                all.extend(row);
             }
         }
         all

@@ -16,6 +16,15 @@ pub(super) struct Probes {
 }
 
 impl Probes {
+    /// Of `k` coordinates that all meet.
+    pub fn apart(k: usize) -> Probes {
+        let pairs = (0..k).flat_map(|i| (0..=i).map(move |j| (i, j)));
+        Probes {
+            groups: (0..k).map(|i| vec![i]).collect(),
+            entries: pairs.map(|(i, j)| (i, j, j, i)).collect(),
+        }
+    }
+
     /// Of `k` coordinates, some pairs of which may have a mixed derivative.
     pub fn new(k: usize, pairs: impl IntoIterator<Item = (usize, usize)>) -> Probes {
         let mut neighbours: Vec<Vec<usize>> = (0..k).map(|i| vec![i]).collect();

@@ -12,7 +12,7 @@
 use std::collections::HashMap;
 
 use crate::base::{Shape, Span};
-use crate::ir::{Axis, Op, ReduceFn};
+use crate::ir::{Axis, BinaryFn, Op, ReduceFn};
 use crate::trace::{NodeId, NoiseGraph, Term, TermKind};
 
 /// Summands below which they stay as they are.
@@ -174,7 +174,7 @@ impl Rolling<'_> {
             let times = self
                 .graph
                 .constant_node([n as f64].into(), Shape::scalar(), span);
-            let op = Op::Binary(crate::ir::BinaryFn::Mul);
+            let op = Op::Binary(BinaryFn::Mul);
             return self.graph.add(op, vec![times, all], Shape::scalar(), span);
         }
         let axis = Axis {
@@ -195,5 +195,54 @@ fn elementwise(op: &Op) -> Option<Op> {
         }
         Op::LogDensitySum(law, 1) => Some(Op::LogDensity(law.clone())),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::UnaryFn;
+
+    /// (x[t] − x[t − 1] − 0.1 t)² of `n` coordinates, written out, with one summand of another kind.
+    fn written_out(n: usize) -> NoiseGraph {
+        let mut graph = NoiseGraph::with_room(4 * n);
+        graph.dim = n;
+        let (span, one) = (Span::default(), Shape::scalar);
+        let x: Vec<NodeId> = (0..n).map(|t| graph.noise(t, one(), span)).collect();
+        let sub = Op::Binary(BinaryFn::Sub);
+        for t in 1..n {
+            let off = graph.add(sub.clone(), vec![x[t], x[t - 1]], one(), span);
+            let drift = graph.constant_node([0.1 * t as f64].into(), one(), span);
+            let off = graph.add(sub.clone(), vec![off, drift], one(), span);
+            let square = graph.add(Op::Unary(UnaryFn::Square), vec![off], one(), span);
+            graph.terms.push(Term::factor(square, span));
+        }
+        graph.terms.push(Term::factor(x[0], span));
+        graph
+    }
+
+    fn total(graph: &NoiseGraph) -> f64 {
+        let roots: Vec<NodeId> = graph.terms.iter().map(|t| t.node).collect();
+        let mut given = HashMap::new();
+        graph.evaluate(&roots, &|c| (c as f64 * 0.7).sin(), &mut given);
+        roots.iter().map(|r| given[r][0]).sum()
+    }
+
+    #[test]
+    fn what_a_loop_wrote_out_becomes_one_sum_of_the_same_value() {
+        let mut graph = written_out(9);
+        let before = total(&graph);
+        roll(&mut graph);
+        assert_eq!(graph.terms.len(), 2);
+        assert!((total(&graph) - before).abs() < 1e-14);
+        let packs = graph.ids().filter(|id| graph.node(*id).op == Op::Pack);
+        assert_eq!(packs.count(), 0);
+    }
+
+    #[test]
+    fn a_few_summands_stay() {
+        let mut graph = written_out(4);
+        roll(&mut graph);
+        assert_eq!(graph.terms.len(), 4);
     }
 }

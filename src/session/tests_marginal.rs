@@ -258,6 +258,31 @@ fn a_trend_is_probed_by_its_values() {
     assert!(marginal.gradients(1, 0) <= 8);
 }
 
+/// Of steps that are a millionth of a millionth, places have lost what noise still has.
+#[test]
+fn the_smallest_scales_are_seen_over_noise() {
+    let bound = compiled(TREND, Marginalize::All);
+    let (component, inner) = parts(&bound).remove(0);
+    let marginal = Inner::Gaussian(&inner).left(component).unwrap();
+    for place in [-2.0, -4.0, -6.0, -7.5] {
+        // 2 Φ(z) of a half-normal scale: z is that of its lower tail.
+        let outer = [0.3, place, 0.1];
+        let z = marginal.complete(&outer, 1, &vec![0.2; inner.len()]);
+        let (found, truth) = (
+            at(&*marginal, &outer),
+            by_dense_matrices(component, &inner, &z),
+        );
+        assert!(
+            (found - truth).abs() < 1e-6 * (1.0 + truth.abs()),
+            "{place}: {found}, {truth}"
+        );
+        let (mut log_r, mut gradient) = ([0.0], vec![0.0; 3]);
+        marginal.log_r_gradient(&outer, &mut log_r, &mut gradient);
+        assert!((log_r[0] - found).abs() < 1e-6 * (1.0 + found.abs()));
+        assert!(z.iter().chain(&gradient).all(|x| x.is_finite()));
+    }
+}
+
 #[test]
 fn what_is_left_has_the_gradient_of_its_differences() {
     for (text, _) in PROGRAMS {
