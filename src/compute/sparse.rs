@@ -160,11 +160,11 @@ impl Pattern {
             }
             for i in self.row[below.clone()].iter().copied() {
                 sum[i] += of_column[i] * inverse[self.start[i]];
-                for p in self.start[i] + 1..self.start[i + 1] {
-                    let r = self.row[p];
+                let others = self.start[i] + 1..self.start[i + 1];
+                for (&r, z) in self.row[others.clone()].iter().zip(&inverse[others]) {
                     if within[r] {
-                        sum[i] += of_column[r] * inverse[p];
-                        sum[r] += of_column[i] * inverse[p];
+                        sum[i] += of_column[r] * z;
+                        sum[r] += of_column[i] * z;
                     }
                 }
             }
