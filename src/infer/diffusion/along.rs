@@ -10,7 +10,7 @@
 use super::exactify::Weighted;
 use super::layout::Points;
 use super::policy::{Paths, Policy};
-use super::verdict::{Evidence, Found};
+use super::verdict::{Evidence, Found, MUCH_UNSEEN};
 use crate::base::Seed;
 use crate::infer::population::particles_from;
 use crate::infer::smc::{self, Particles, Words};
@@ -151,6 +151,12 @@ impl Carried {
         };
         for against in evidence.against(&found) {
             outcome.distrust(against);
+        }
+        if unseen > MUCH_UNSEEN {
+            outcome.distrust(format!(
+                "{:.0} % of the particles that the sampler learned from weigh more than any of its paths: where they lie may still have too little weight",
+                100.0 * unseen
+            ));
         }
         let why = match weighted.weak() {
             true => format!(

@@ -30,6 +30,8 @@ const GOOD: f64 = 0.5;
 const VERY_GOOD: f64 = 0.75;
 /// Share of the posterior that paths may have missed, by the weights of particles.
 pub(crate) const UNSEEN: f64 = 0.03;
+/// That share above which what carries paths on starts too far from it: a stochastic volatility's tail was a quarter short at .07.
+pub(crate) const MUCH_UNSEEN: f64 = 0.05;
 /// Biases, in standard deviations, that exact moves may bring to light: of the weighted paths, and of the draws.
 const OFF_BEFORE: f64 = 0.15;
 const OFF_AFTER: f64 = 0.1;
