@@ -226,10 +226,13 @@ fn plates_are_summed_up() {
             numbers(Passes::default()),
             numbers(Passes::parse("dead").unwrap()),
         );
-        assert!(
-            all <= 90 && all < none,
-            "{plate}: {all} numbers, {none} without passes"
-        );
+        // Of groups, as many rows are left as there are drawn numbers.
+        let most = if plate.starts_with("sample g") {
+            90
+        } else {
+            40
+        };
+        assert!(all <= most, "{plate}: {all} numbers, {none} without passes");
     }
 }
 
