@@ -47,9 +47,11 @@ pub use related::{Block, Related, Relations};
 pub use stretch::Stretch;
 pub use target::{DiscreteSite, Jump, Structure, Target};
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::trace::{NoiseGraph, TermKind, Traced};
+use crate::trace::{NodeId, NoiseGraph, TermKind, Traced};
+use tape::Tape;
 
 /// A program as functions of its noise.
 pub struct Lowered {
@@ -59,6 +61,8 @@ pub struct Lowered {
     pub components: Vec<Arc<Component>>,
     /// Log-weight that no noise reaches.
     pub constant: f64,
+    /// The first term of those that ends every execution: its index, and its weight (−∞, or NaN where it fails).
+    pub ends: Option<(usize, f64)>,
     /// The outputs.
     pub pushforward: Pushforward,
     /// Whether log Z is up to a constant.
@@ -80,8 +84,10 @@ pub fn lower(traced: Traced, overflow: Overflow, passes: Passes, joint: bool) ->
         (_, true) => split::Grain::Fine,
     };
     let parts = split::split(&graph, grain);
-    let constants = parts.constant.iter().map(|&t| constant_weight(&graph, t));
-    let constant = constants.sum::<f64>() + parts.offset;
+    let constants = constant_weights(&graph, &parts.constant);
+    let constant = constants.iter().sum::<f64>() + parts.offset;
+    let weighed = parts.constant.iter().copied().zip(constants);
+    let ends = weighed.into_iter().find(|(_, weight)| !weight.is_finite());
     let beyond = graph.overflow.is_some().then(|| overflow.clone());
     let mut components: Vec<Component> = match &parts.components[..] {
         [one] if parts.whole => {
@@ -106,6 +112,7 @@ pub fn lower(traced: Traced, overflow: Overflow, passes: Passes, joint: bool) ->
         dim: graph.dim,
         components,
         constant,
+        ends,
         pushforward,
         improper: graph.improper,
         graph,
@@ -127,29 +134,35 @@ fn narrowed(graph: &NoiseGraph, part: &split::Part, passes: Passes) -> Component
     component
 }
 
-/// A term whose operands are known.
-fn constant_weight(graph: &NoiseGraph, t: usize) -> f64 {
-    let term = &graph.terms[t];
-    let scalar = |id| graph.constant(id).map_or(f64::NAN, |v| v[0]);
-    if term.mask.is_some_and(|m| scalar(m) == 0.0) {
-        return 0.0;
-    }
-    let x = scalar(term.node);
-    match term.kind {
-        TermKind::Condition => {
-            if x == 0.0 {
-                f64::NEG_INFINITY
-            } else {
-                0.0
-            }
+/// The log-weights of terms that no noise reaches. Elements of arrays whose others depend on chance are known too, but are
+/// no constants of the graph: they are computed, at the median of all noise.
+fn constant_weights(graph: &NoiseGraph, terms: &[usize]) -> Vec<f64> {
+    let operands = |t: &usize| [Some(graph.terms[*t].node), graph.terms[*t].mask];
+    let mut roots: Vec<NodeId> = terms.iter().flat_map(operands).flatten().collect();
+    roots.sort_unstable();
+    roots.dedup();
+    let tape = Tape::new(graph, &roots, graph.dim, |c| c, &HashMap::new());
+    let mut block = tape::Block::default();
+    tape.run_lanes(&vec![0.0; graph.dim], 1, &mut block);
+    let scalar = |id: NodeId| {
+        let root = roots.binary_search(&id).expect("an operand is a root");
+        tape.value(&block, root, 0, 0)
+    };
+    let weigh = |t: &usize| {
+        let term = &graph.terms[*t];
+        match term.mask.is_some_and(|m| scalar(m) == 0.0) {
+            true => 0.0,
+            false => constant_weight(term.kind, scalar(term.node)),
         }
-        TermKind::Fault | TermKind::Failure => {
-            if x == 0.0 {
-                0.0
-            } else {
-                f64::NAN
-            }
-        }
+    };
+    terms.iter().map(weigh).collect()
+}
+
+fn constant_weight(kind: TermKind, x: f64) -> f64 {
+    match (kind, x == 0.0) {
+        (TermKind::Condition, true) => f64::NEG_INFINITY,
+        (TermKind::Condition, false) | (TermKind::Fault | TermKind::Failure, true) => 0.0,
+        (TermKind::Fault | TermKind::Failure, false) => f64::NAN,
         _ => x,
     }
 }

@@ -21,7 +21,7 @@ use crate::infer::{self, InferError, Outcome, Settings};
 use crate::ir::Model;
 use crate::lower::{Component, DiscreteSite, Inner, Lowered, Marginalize, Target};
 use crate::store::{Levels, Record};
-use crate::trace::{self, NoiseSite, TermKind};
+use crate::trace::{self, NoiseSite, Term, TermKind};
 
 /// Prior executions that are looked at before inference.
 const PRIOR_LOOK: usize = 1000;
@@ -35,6 +35,7 @@ const DEEPEST: usize = 256;
 const FEW_BEYOND: f64 = 0.1;
 /// As many chains are never too many: a chain has one draw at least.
 const FEW_CHAINS: usize = 8;
+const ALL_FAIL: &str = "every execution of this program fails numerically";
 /// The seed of what is looked at before a run has one.
 pub(super) const LOOK: Seed = Seed(1);
 
@@ -300,12 +301,8 @@ impl Bound {
 
     /// Runs some executions of the prior: failures are reported with their place, faults are errors.
     pub(super) fn look_at_prior(&mut self) -> Result<(), Failure> {
-        if self.lowered.constant.is_nan() {
-            let report = Report::error(
-                "odp::infer::numeric",
-                "every execution of this program fails numerically",
-            );
-            return Err(self.failure(report, ExitKind::Numerical));
+        if let Some((term, weight)) = self.lowered.ends {
+            return Err(self.ended(&self.lowered.graph.terms[term], weight));
         }
         let (mut failed, mut total) = (0usize, 0usize);
         let mut warnings = Vec::new();
@@ -359,6 +356,31 @@ impl Bound {
         Ok(())
     }
 
+    /// What to say where a term that no noise reaches gives every execution weight 0.
+    fn ended(&self, term: &Term, weight: f64) -> Failure {
+        let (report, kind) = match (term.kind, weight == f64::NEG_INFINITY) {
+            (TermKind::Fault, _) => {
+                let message = term.message.as_deref().unwrap_or("a fault");
+                let report = Report::error("odp::run::fault", message);
+                (
+                    report.label(term.span, "whatever is drawn"),
+                    ExitKind::Model,
+                )
+            }
+            (_, true) => {
+                let error =
+                    trace::impossible(term.span, "this has probability 0, whatever is drawn");
+                (error.report, exit_kind(error.class))
+            }
+            (_, false) => {
+                let report = Report::error("odp::infer::numeric", ALL_FAIL);
+                let label = "this log-weight is not a number, whatever is drawn";
+                (report.label(term.span, label), ExitKind::Numerical)
+            }
+        };
+        self.failure(report, kind)
+    }
+
     /// What to say about executions that fail, and whether it is a fault of the program.
     fn failure_report(
         &self,
@@ -388,10 +410,7 @@ impl Bound {
         let message =
             format!("{share:.1} % of the executions fail numerically here: they have weight 0");
         let report = if n == self.looks() {
-            Report::error(
-                "odp::infer::numeric",
-                "every execution of this program fails numerically",
-            )
+            Report::error("odp::infer::numeric", ALL_FAIL)
         } else {
             Report::warning("odp::infer::numeric", message)
         };

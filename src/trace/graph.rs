@@ -317,6 +317,40 @@ impl NoiseGraph {
         Some(compute(op, &known, shape.len()))
     }
 
+    /// Elements of a node that are known though others depend on chance: those that elementwise operations and choices of
+    /// elements lead to from known numbers. Looks at no more than `looks` operations.
+    pub fn known_elements(&self, id: NodeId, which: &[u32], looks: &mut usize) -> Option<Vec<f64>> {
+        let node = &self.nodes[id.index()];
+        if let Op::Const(values) = &node.op {
+            let value = |&e: &u32| values[if values.len() == 1 { 0 } else { e as usize }];
+            return Some(which.iter().map(value).collect());
+        }
+        *looks = looks.checked_sub(1)?;
+        match &node.op {
+            Op::Take(from) => {
+                let which: Vec<u32> = which.iter().map(|&e| from[e as usize]).collect();
+                self.known_elements(node.args[0], &which, looks)
+            }
+            Op::Pack if node.args.len() == node.shape.len() => {
+                let element = |&e: &u32| Some(self.constant(node.args[e as usize])?[0]);
+                which.iter().map(element).collect()
+            }
+            op @ (Op::Unary(_) | Op::Binary(_) | Op::Select) => {
+                let mut args: Vec<Arc<[f64]>> = Vec::with_capacity(node.args.len());
+                for &a in &node.args {
+                    let which = match self.nodes[a.index()].shape.len() {
+                        1 => &[0],
+                        _ => which,
+                    };
+                    args.push(self.known_elements(a, which, looks)?.into());
+                }
+                let args: Vec<&Arc<[f64]>> = args.iter().collect();
+                Some(compute(op, &args, which.len()).to_vec())
+            }
+            _ => None,
+        }
+    }
+
     fn intern(
         &mut self,
         shared: bool,

@@ -23,6 +23,8 @@ use crate::ir::{Axis, BinaryFn, Model, Op, Place, ReduceFn, UnaryFn};
 
 /// Memory that one operation takes while a program is traced, about.
 const NODE_BYTES: u64 = 600;
+/// Operations that are looked at to find that chosen elements are known.
+const KNOWN_LOOKS: usize = 32;
 
 /// How far a program may go.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -610,6 +612,10 @@ impl<'a> Machine<'a> {
                     && indices.iter().enumerate().all(|(i, &j)| i == j as usize);
                 if identity {
                     return Tensor::node(*id, shape, t.kind);
+                }
+                let mut looks = KNOWN_LOOKS;
+                if let Some(known) = self.graph.known_elements(*id, &indices, &mut looks) {
+                    return from_known(known.into(), shape, t.kind);
                 }
                 self.emit(Op::Take(indices.into()), &[t], shape, t.kind, span)
             }

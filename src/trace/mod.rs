@@ -65,6 +65,7 @@ pub use error::{Class, TraceError};
 pub use graph::{Node, NodeId, NoiseGraph, NoiseSite, Term, TermKind};
 pub use machine::{Limits, RunNoise};
 pub use outputs::{OutputNode, Source};
+pub(crate) use statement::impossible;
 pub use value::Kind;
 
 use crate::base::Span;

@@ -570,7 +570,7 @@ fn no_weight(x: f64, span: Span, origin: Option<(Span, String)>) -> TraceError {
 }
 
 /// Evidence that no execution can meet.
-pub(super) fn impossible(span: Span, label: &str) -> TraceError {
+pub(crate) fn impossible(span: Span, label: &str) -> TraceError {
     TraceError::model(
         "odp::infer::impossible_evidence",
         "no execution of this program can have positive weight",
