@@ -472,13 +472,20 @@ fn is_random(v: &Value) -> bool {
 }
 
 fn not_a_distribution(v: &Value, span: Span) -> TraceError {
+    let is_law = |v: &Value| matches!(v, Value::Dist(_));
+    let help = match v {
+        Value::List(laws) if laws.iter().all(is_law) => {
+            "an array of distributions has one for each element: `x[i in 0..n] ~ ds[i]`"
+        }
+        _ => "for a fixed value write `Delta(x)`",
+    };
     TraceError::model(
         "odp::trace::not_a_distribution",
         "a distribution is needed after `~`",
         span,
         format!("this is {}", v.describe()),
     )
-    .help("for a fixed value write `Delta(x)`")
+    .help(help)
 }
 
 /// Puts the observed value's place first where an error speaks of the statement.

@@ -121,6 +121,11 @@ impl Machine<'_> {
         match pattern {
             Pattern::Discard => {}
             Pattern::Slot(place) => self.bind(*place, value),
+            Pattern::Tuple(parts, _) if matches!(value, Value::Bottom) => {
+                for p in parts {
+                    self.bind_pattern(p, Value::Bottom, span)?;
+                }
+            }
             Pattern::Tuple(parts, at) => {
                 let items = self.parts_of(&value, span)?;
                 if items.len() != parts.len() {
