@@ -44,6 +44,9 @@ pub(crate) const MANY: usize = 12;
 const LARGE: usize = 10_000;
 /// Families that a Pareto tail can be fitted to.
 const LEAST_FAMILIES: usize = 50;
+/// Draws that were not made may weigh about as much as the heaviest that was: where that is less than this share of all
+/// descendants, no tail matters.
+const SLIGHT: f64 = 0.01;
 /// Rounds of prior draws looked through for ones with positive weight, where nothing softens the constraints.
 const SEARCH_ROUNDS: usize = 100;
 /// Levels of growing penalty after which an unchanged violation is there to stay.
@@ -313,11 +316,9 @@ fn tail_of_families(shares: &[f64], origin: usize) -> Option<f64> {
         return None;
     }
     let khat = psis(&log).1?;
-    let largest = shares.iter().copied().fold(0.0, f64::max) * origin as f64;
-    Some(match largest < ALL_BUT_EQUAL {
-        true => khat.min(0.5),
-        false => khat,
-    })
+    let largest = shares.iter().copied().fold(0.0, f64::max);
+    let harmless = largest < SLIGHT || largest * (origin as f64) < ALL_BUT_EQUAL;
+    Some(if harmless { khat.min(0.5) } else { khat })
 }
 
 fn out_of_time() -> InferError {
