@@ -99,7 +99,6 @@ pub(crate) trait Walk {
 
 /// Refuses a program that gradients cannot serve.
 pub(crate) fn demand_smooth(engine: &'static str, target: &dyn Target) -> Result<(), InferError> {
-    demand_noise(engine, target)?;
     let structure = target.structure();
     match structure.smooth {
         true => Ok(()),
@@ -108,18 +107,6 @@ pub(crate) fn demand_smooth(engine: &'static str, target: &dyn Target) -> Result
             jumps: structure.jumps.clone(),
         }),
     }
-}
-
-/// Refuses a program without noise.
-pub(crate) fn demand_noise(engine: &'static str, target: &dyn Target) -> Result<(), InferError> {
-    if target.dim() > 0 {
-        return Ok(());
-    }
-    let why = "it draws no noise, so there is nothing to walk through; use `--infer enumerate`";
-    Err(InferError::CannotServe {
-        engine,
-        why: why.to_string(),
-    })
 }
 
 /// Refuses more draws than memory can hold.
@@ -133,7 +120,6 @@ pub(crate) fn afford_draws(target: &dyn Target, settings: &Settings) -> Result<(
 
 /// Runs chains of `walk`.
 pub(crate) fn run(
-    engine: &'static str,
     walk: &mut dyn Walk,
     target: &dyn Target,
     settings: &Settings,
@@ -144,7 +130,9 @@ pub(crate) fn run(
     let about = o
         .choice("about", &["auto", "prior", "fitted"])?
         .unwrap_or("auto");
-    demand_noise(engine, target)?;
+    if let Some(answer) = Outcome::without_noise(target, settings, settings.n_chains) {
+        return answer;
+    }
     let seen = warmup
         .saturating_mul(settings.n_chains)
         .saturating_mul(target.dim() + 1)

@@ -48,7 +48,7 @@ impl Engine for Elliptical {
 
     fn run(&self, target: &dyn Target, settings: &Settings) -> Result<Outcome, InferError> {
         settings.options.check(self.options())?;
-        chains::run(self.name(), &mut Slices { turn: 0 }, target, settings)
+        chains::run(&mut Slices { turn: 0 }, target, settings)
     }
 }
 

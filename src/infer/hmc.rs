@@ -73,7 +73,7 @@ impl Engine for Hmc {
             pilots: Vec::new(),
             divergences: 0,
         };
-        let mut outcome = chains::run(self.name(), &mut walk, target, settings)?;
+        let mut outcome = chains::run(&mut walk, target, settings)?;
         if walk.divergences > 0 {
             outcome.warnings.push(format!(
                 "{} trajectories diverged; a larger -O target_accept makes smaller steps",

@@ -92,6 +92,23 @@ fn draws_can_be_summed_up() {
 }
 
 #[test]
+fn evidence_that_no_noise_reaches_has_an_exact_answer() {
+    for engine in engines() {
+        let on = |log_r: f64| engine.run(&Written::new(0, move |_| log_r), &settings(3));
+        let outcome = on(-1.5).unwrap();
+        let name = engine.name();
+        let noise = &outcome.noise;
+        assert!(outcome.exact || noise.n == 400, "{name}");
+        assert!(outcome.reliable && noise.z.is_empty(), "{name}");
+        if name != "prior" {
+            let z = outcome.log_z.unwrap();
+            assert!(z.estimate == -1.5 && z.se == 0.0, "{name}: {z:?}");
+            assert!(on(f64::NEG_INFINITY).is_err(), "{name}");
+        }
+    }
+}
+
+#[test]
 fn a_wrong_option_is_refused_by_name() {
     for engine in engines() {
         let mut s = settings(1);

@@ -1,6 +1,8 @@
 //! What an engine answers with: draws of noise, log Z where it has one, and everything that speaks for or against them.
 
+use super::{InferError, Settings};
 use crate::draws::Dependence;
+use crate::lower::Target;
 
 /// Draws of noise, weighted or not.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -164,6 +166,44 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// The answer where no noise reaches the evidence: as many draws of nothing, and log Z exactly. `None` where some does.
+    pub(crate) fn without_noise(
+        target: &dyn Target,
+        settings: &Settings,
+        chains: usize,
+    ) -> Option<Result<Outcome, InferError>> {
+        if target.dim() > 0 {
+            return None;
+        }
+        let mut log_r = [0.0];
+        target.log_r(&[], &mut log_r);
+        let log_r = log_r[0];
+        if log_r == f64::NEG_INFINITY {
+            return Some(Err(InferError::ImpossibleEvidence { tried: 1 }));
+        }
+        let chains = chains.max(1);
+        let noise = Noise {
+            n: settings.n_draws.div_ceil(chains) * chains,
+            chains,
+            ..Noise::default()
+        };
+        Some(Ok(Outcome {
+            log_z: Some(LogZ {
+                estimate: log_r,
+                se: 0.0,
+                elbo: Some(log_r),
+                eubo: Some(log_r),
+            }),
+            evaluations: Evaluations {
+                log_r: 1,
+                gradient: 0,
+            },
+            reliable: true,
+            noise,
+            ..Outcome::default()
+        }))
+    }
+
     /// How the draws depend on each other, for [`crate::draws::summarize`]. `weights` are the normalised ones of
     /// [`Noise::log_weights`], where there are any.
     pub fn dependence<'a>(&'a self, weights: Option<&'a [f64]>) -> Dependence<'a> {

@@ -34,7 +34,6 @@ impl Engine for Pcn {
     fn run(&self, target: &dyn Target, settings: &Settings) -> Result<Outcome, InferError> {
         settings.options.check(self.options())?;
         chains::run(
-            self.name(),
             &mut Steps {
                 turn: 0,
                 log_rho: vec![0.5f64.ln(); 2],

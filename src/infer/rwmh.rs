@@ -36,7 +36,6 @@ impl Engine for Rwmh {
         settings.options.check(self.options())?;
         let first = (2.38 / (target.dim().max(1) as f64).sqrt()).ln();
         chains::run(
-            self.name(),
             &mut Steps {
                 turn: 0,
                 log_scale: vec![first; 2],

@@ -60,7 +60,7 @@ pub(super) fn draw(
             seed.child("draws", 2),
         );
         trainer.evaluations += n_paths as u64;
-        if again.khat > weighted.khat {
+        if again.doubt() > weighted.doubt() {
             trained.candidate.policy = before;
         }
         weighted = weighted.or(again);

@@ -19,6 +19,8 @@ pub(crate) const STRONG_DEFENCE: f64 = 0.2;
 /// The defence is the prior, one Gaussian over everything, and the frames themselves with covariances this much wider.
 const WIDER: f64 = 3.0;
 const SHARES: [f64; 3] = [0.2, 0.4, 0.4];
+/// Effective paths below which no figure is worth printing without a warning.
+const LEAST_ESS: f64 = 100.0;
 
 /// Weighted ends of paths, and what their weights say.
 pub(crate) struct Weighted {
@@ -218,14 +220,27 @@ fn summary(points: Points, log_w: Vec<f64>, elbo: f64) -> Weighted {
 }
 
 impl Weighted {
-    /// Whether so few of the paths count that SMC's particles are the better draws.
+    /// Whether the paths alone are not to be trusted.
     pub fn weak(&self) -> bool {
-        self.ess < 50.0 || self.khat > self.khat_limit()
+        self.few() || self.khat > self.khat_limit()
     }
 
-    /// Whichever has the lighter tail.
+    /// Whether the paths are worth too few draws.
+    pub fn few(&self) -> bool {
+        self.ess < LEAST_ESS.min(0.25 * self.log_w.len() as f64)
+    }
+
+    /// What speaks against them, in order: that they are weak, then the weight of their tail.
+    pub fn doubt(&self) -> (bool, f64) {
+        (self.weak(), self.khat)
+    }
+
+    /// Whichever is less in doubt.
     pub fn or(self, other: Weighted) -> Weighted {
-        if other.khat <= self.khat { other } else { self }
+        match other.doubt() <= self.doubt() {
+            true => other,
+            false => self,
+        }
     }
 
     /// Above this k̂ the weights' mean is not to be trusted at this number of paths.

@@ -57,8 +57,8 @@ use training::{Fit, Optimiser, Trainer};
 use super::coordinates::frame::{Frame, Frames};
 use super::smc::Particles;
 use super::{
-    Budget, Diagnostics, Distilled, Engine, Evaluations, InferError, LogZ, NoProgress, Noise,
-    OptionSpec, Options, Outcome, Settings, Timing,
+    Budget, Distilled, Engine, InferError, NoProgress, OptionSpec, Options, Outcome, Settings,
+    Timing,
 };
 use crate::base::Seed;
 use crate::lower::Target;
@@ -102,8 +102,8 @@ impl Engine for Diffusion {
 
     fn run(&self, target: &dyn Target, settings: &Settings) -> Result<Outcome, InferError> {
         let recipe = Recipe::new(&settings.options, target.structure(), target.dim())?;
-        if target.dim() == 0 {
-            return without_noise(target, settings);
+        if let Some(answer) = Outcome::without_noise(target, settings, 1) {
+            return answer;
         }
         let start = Instant::now();
         let paths = settings
@@ -341,40 +341,4 @@ pub fn time_training(
         trainer.balance_step(&mut candidate.policy, &mut optimiser, 1e-3, 1.0, i as u64);
     }
     Ok(1e3 * start.elapsed().as_secs_f64() / iterations.max(1) as f64)
-}
-
-/// A program without chance has one execution, and its weight is Z.
-fn without_noise(target: &dyn Target, settings: &Settings) -> Result<Outcome, InferError> {
-    let mut log_r = [0.0];
-    target.log_r(&[], &mut log_r);
-    if log_r[0] == f64::NEG_INFINITY {
-        return Err(InferError::ImpossibleEvidence { tried: 1 });
-    }
-    Ok(Outcome {
-        noise: Noise {
-            n: settings.n_draws,
-            chains: 1,
-            ..Noise::default()
-        },
-        log_z: Some(LogZ {
-            estimate: log_r[0],
-            se: 0.0,
-            elbo: Some(log_r[0]),
-            eubo: Some(log_r[0]),
-        }),
-        diagnostics: Diagnostics {
-            is_ess: Some(settings.n_draws as f64),
-            khat: Some(0.0),
-            violation_rate: Some(0.0),
-            failed_rate: Some(0.0),
-            ..Diagnostics::default()
-        },
-        evaluations: Evaluations {
-            log_r: 1,
-            gradient: 0,
-        },
-        reliable: true,
-        equal_weight_ess: Some(settings.n_draws as f64),
-        ..Outcome::default()
-    })
 }

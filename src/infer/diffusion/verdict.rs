@@ -22,9 +22,6 @@ pub(crate) struct Evidence {
     pub drift: Drift,
 }
 
-/// Effective draws below which no figure is worth printing without a warning.
-const LEAST_ESS: f64 = 100.0;
-
 /// Share of effective paths above which they may contradict an SMC that finds less, and one that doubts itself.
 const GOOD: f64 = 0.5;
 const VERY_GOOD: f64 = 0.75;
@@ -66,7 +63,7 @@ fn weights(w: &Weighted) -> Vec<String> {
             w.khat_limit()
         ));
     }
-    if w.ess < LEAST_ESS.min(0.25 * n as f64) {
+    if w.few() {
         against.push(format!(
             "the paths are worth only {:.0} draws of {n}",
             w.ess
