@@ -68,7 +68,7 @@ pub(super) fn draw(
     let policy = &trained.candidate.policy;
     let mut evidence = Evidence {
         smc: taught.first.and_then(Particles::evidence),
-        frail: taught.first.is_some_and(Particles::frail) && taught.settled != Some(true),
+        frail: taught.frail && taught.settled != Some(true),
         unsettled: taught.settled == Some(false),
         particles: trained.eubo.is_finite().then_some(trained.eubo),
         failed: failed_share(failures, target.failures()),

@@ -81,6 +81,8 @@ struct Taught<'a> {
     last: Option<&'a Particles>,
     /// Whether learning from its own paths has come to an end, where it was tried.
     settled: Option<bool>,
+    /// Whether the first may be off.
+    frail: bool,
 }
 
 impl Engine for Diffusion {
@@ -135,6 +137,7 @@ impl Engine for Diffusion {
             first: particles,
             last: renewed.teacher.as_ref().or(particles),
             settled: renewed.settled,
+            frail: renewed.frail,
         };
         let distilled = student::distil(&mut trainer, &trained.candidate.policy);
         trained.candidate.policy.student = distilled

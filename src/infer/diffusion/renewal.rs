@@ -20,6 +20,9 @@ const PERFECT: f64 = 0.97;
 const TOO_FEW: f64 = 0.03;
 /// Share of effective paths from which on two rounds that agree about Z have settled.
 const GOOD: f64 = 0.75;
+/// Particles with less evidence than the paths that learned from them, by so many standard errors and nats, missed a part.
+const FAR: f64 = 3.0;
+const PART: f64 = 0.05;
 /// Exact moves that set resampled relatives apart.
 const MOVES: usize = 8;
 
@@ -30,6 +33,8 @@ pub(super) struct Renewed {
     pub teacher: Option<Particles>,
     /// Whether the last rounds agree about Z with even paths, or do not agree; `None` where neither can be said.
     pub settled: Option<bool>,
+    /// Whether the first particles may be off, by their own account or the paths'.
+    pub frail: bool,
 }
 
 /// Trains anew from the sampler's own weighted paths where its particles are frail, until nothing changes any more.
@@ -41,14 +46,21 @@ pub(super) fn renew(
     trained: &mut Trained,
     particles: Option<&Particles>,
 ) -> Result<Renewed, InferError> {
-    let mut renewed = Renewed::default();
-    if trainer.recipe.steps == 0
-        || most_rounds(trainer.target) == 0
-        || !particles.is_some_and(Particles::frail)
-    {
+    let Some(particles) = particles else {
+        return Ok(Renewed::default());
+    };
+    let mut renewed = Renewed {
+        frail: particles.frail(),
+        ..Renewed::default()
+    };
+    if trainer.recipe.steps == 0 || most_rounds(trainer.target) == 0 {
         return Ok(renewed);
     }
     let mut paths = weigh(trainer, trained, 0);
+    renewed.frail |= missed_a_part(particles, &paths);
+    if !renewed.frail {
+        return Ok(renewed);
+    }
     // A round that finds more has uneven weights at first: it is gone on from, but the evenest that finds as much is kept.
     let mut best = (trained.clone(), paths.log_z, paths.se, paths.ess);
     for round in 0..most_rounds(trainer.target) {
@@ -84,6 +96,12 @@ pub(super) fn renew(
     }
     *trained = best.0;
     Ok(renewed)
+}
+
+/// Whether paths find more evidence than the particles that they learned from.
+fn missed_a_part(particles: &Particles, paths: &Weighted) -> bool {
+    let more = |(log_z, se): (f64, f64)| paths.log_z - log_z > PART.max(FAR * paths.se.hypot(se));
+    particles.evidence().is_some_and(more)
 }
 
 fn most_rounds(target: &dyn Target) -> u64 {
